@@ -206,12 +206,13 @@ def check(
         InputError: The baseline cannot be read, or `history` is another file.
     """
     from . import checks
+    from .cluster import runner_of
     from .history import begin
 
     plan = checks.plan(None if config is None else Path(config), options, _names(models))
     keep = begin(None if history is None else Path(history), label, of_shard=plan.shard is not None)
     with checks.saving(plan) as part:
-        report = _run(checks.check(plan, part=part))
+        report = _run(checks.check(plan, part=part, runner=runner_of(plan)))
         if part:
             part.publish(report.wall_s)
     keep(report)
@@ -265,9 +266,10 @@ def update_baseline(
         UsageError: The configuration is wrong, or the baseline cannot be written.
     """
     from . import checks
+    from .cluster import runner_of
 
     plan = checks.plan(None if config is None else Path(config), options, _names(models))
-    report = CheckReport.of(_run(checks.check(plan, against_baseline=False)))
+    report = CheckReport.of(_run(checks.check(plan, against_baseline=False, runner=runner_of(plan))))
     if report.passed:
         checks.accept(report, plan)
     return report

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import shlex
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,16 +17,20 @@ from ..options.table import BY_NAME
 from ..setup.releases import Release
 from ..types import CheckReport, Shard
 from ..version import __version__
-from ..workflow.pipeline import Workbench
 from . import accepting, baseline_file
 from .configuration import Configuration
 from .judging import judge
 from .parts import Part, PendingPart
 from .reading import load
 from .running import Observer, keep_nothing, run, silent
-from .scope import Scope, scope_of
+from .scope import Outcome, Scope, scope_of
 from .sharding import divide, runtime_count, weights
 from .variants import Variant, expand
+
+#: A function that runs variants and returns their results by name; the last argument receives each as it comes.
+Runner = Callable[
+    [Configuration, Sequence[Variant], Observer, Callable[[Outcome], None]], Awaitable[Mapping[str, Outcome]]
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,11 @@ class Plan:
     variants: tuple[Variant, ...]
     shard: Shard | None = None
     save_run: Path | None = None
+
+    @property
+    def dask(self) -> str | None:
+        """Return the address of the cluster to run on, "local" for a new one here, or None for this process."""
+        return self.variants[0].options.dask if self.variants else None
 
     @property
     def runtime_counts(self) -> dict[str, int]:
@@ -101,16 +110,16 @@ async def check(
     part: PendingPart | None = None,
     today: datetime.date | None = None,
     against_baseline: bool = True,
-    bench: Workbench | None = None,
+    runner: Runner = run,
 ) -> CheckReport:
     """Run and judge every variant. An error of one variant is a failure in the report, and the others still run.
 
-    `part` receives each result before it is judged. `bench` has what several checks share; without it, the check has
-    its own. InputError if the baseline cannot be read.
+    `part` receives each result before it is judged. `runner` runs the variants, by default in this process, with
+    browsers of its own. InputError if the baseline cannot be read.
     """
     started = time.perf_counter()
     accepted = baseline_file.of_settings(plan.config.baseline) if against_baseline else None
-    outcomes = await run(plan.config, plan.variants, observe, part.add if part else keep_nothing, bench)
+    outcomes = await runner(plan.config, plan.variants, observe, part.add if part else keep_nothing)
     wall_s = time.perf_counter() - started
     return judge(plan.config, plan.scope, outcomes, accepted, wall_s=wall_s, shard=plan.shard, today=today)
 

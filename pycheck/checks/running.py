@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from ..errors import of_run
+from ..options.values import Options
 from ..setup.releases import Release, page_with
 from ..system.cache import Cache
 from ..system.together import together
@@ -66,7 +67,7 @@ async def _run(
     for variant in variants:
         together_with = timed if is_timed(config, variant.name) else by_model.setdefault(variant.entry.name, [])
         together_with.append(variant)
-    async with _pages(variants) as pages:
+    async with pages_for(variants) as pages:
 
         async def one(variant: Variant) -> None:
             outcomes[variant.name] = outcome = await _compare(bench, variant, pages, observe)
@@ -85,7 +86,7 @@ async def _run(
     return outcomes
 
 
-class _Pages:
+class Pages:
     """The pages with other releases of TF.js or LiteRT.js, each built once."""
 
     def __init__(self, cache: Cache) -> None:
@@ -101,33 +102,43 @@ class _Pages:
 
 
 @asynccontextmanager
-async def _pages(variants: Sequence[Variant]) -> AsyncIterator[_Pages]:
+async def pages_for(variants: Sequence[Variant]) -> AsyncIterator[Pages]:
+    """Open the pages with other releases of the variants."""
     cache = Cache(variants[0].options.cache_dir, enabled=variants[0].options.cache) if variants else Cache()
     try:
-        yield _Pages(cache)
+        yield Pages(cache)
     finally:
         cache.close()
 
 
-async def _compare(bench: Workbench, variant: Variant, pages: _Pages, observe: Observer) -> Outcome:
+async def _compare(bench: Workbench, variant: Variant, pages: Pages, observe: Observer) -> Outcome:
+    outcome = await outcome_of(variant.name, _report(bench, variant, pages, observe))
+    observe(variant.name, "", "failed" if isinstance(outcome, VariantFailure) else "done", 0, 0)
+    return outcome
+
+
+async def outcome_of(name: str, running: Awaitable[Report]) -> Outcome:
+    """Return the report of a variant with its name, or its error: the other models can still run."""
     try:
-        report = await _report(bench, variant, pages, observe)
-    except Exception as error:  # the other models can still run
+        return replace(await running, name=name)
+    except Exception as error:
         failed = of_run(error)
-    else:
-        observe(variant.name, "", "done", 0, 0)
-        return replace(report, name=variant.name)
-    observe(variant.name, "", "failed", 0, 0)
-    return VariantFailure(variant.name, failed.message, failed.advice, failed.exit_code)
+        return VariantFailure(name, failed.message, failed.advice, failed.exit_code)
 
 
-async def _report(bench: Workbench, variant: Variant, pages: _Pages, observe: Observer) -> Report:
+async def _report(bench: Workbench, variant: Variant, pages: Pages, observe: Observer) -> Report:
     def tell(runtime: str, step: str, done: int, total: int) -> None:
         observe(variant.name, runtime, step, done, total)
 
-    options = variant.options
-    if variant.release:
-        observe(variant.name, variant.release.library.key, "building", 0, 0)
-        options = replace(options, page=await pages.of(variant.release))
-        observe(variant.name, variant.release.library.key, "ok", 0, 0)
+    options = await with_page(variant, pages, observe)
     return await bench.compare(variant.entry.path, variant.entry.inputs, options, tell)
+
+
+async def with_page(variant: Variant, pages: Pages, observe: Observer) -> Options:
+    """Return the options of a variant, with the page of its release; PycheckError if that cannot be built."""
+    if not variant.release:
+        return variant.options
+    observe(variant.name, variant.release.library.key, "building", 0, 0)
+    options = replace(variant.options, page=await pages.of(variant.release))
+    observe(variant.name, variant.release.library.key, "ok", 0, 0)
+    return options

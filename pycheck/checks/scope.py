@@ -23,7 +23,7 @@ Outcome = Report | VariantFailure
 _JUDGES = ("budgets", "severity", "known", "baseline")
 #: The options of a machine: where and when something runs, and not what it answers.
 _OF_A_MACHINE = (
-    "timeout_s", "browser_path", "connect", "cache", "cache_dir", "fresh", "recheck", "save_run", "shard",
+    "timeout_s", "browser_path", "connect", "cache", "cache_dir", "fresh", "recheck", "save_run", "shard", "dask",
 )  # fmt: skip
 
 

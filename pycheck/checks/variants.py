@@ -195,7 +195,7 @@ def reproducing(
     if variant.options.rules or variant.release:
         where = [] if config.file == Path(NAME) else ["--config", str(config.file)]
         release = [variant.release.library.option, variant.release.text] if variant.release else []
-        said = (BY_NAME[name] for name, value in given.items() if value is not None)
+        said = (BY_NAME[name] for name, value in given.items() if value is not None and name != "dask")
         words = [w for option in said for w in option.kind.words(option.option, getattr(variant.options, option.name))]
         return shlex.join(["pycheck", "check", variant.name, *where, *release, *words])
     return command_line("compare", variant.entry.path, variant.entry.inputs, variant.options, here)

@@ -203,9 +203,11 @@ def baseline_update(models: VariantNames = None, *, config: ConfigPath = None, g
 
 def _check(plan: Plan, console: Console, **more: Any) -> CheckReport:
     from .. import checks
+    from ..cluster import runner_of
 
+    runner = runner_of(plan, console.note)
     with console.check_progress(plan.runtime_counts) as observe:
-        return interrupts.run(checks.check(plan, observe, **more))
+        return interrupts.run(checks.check(plan, observe, runner=runner, **more))
 
 
 @app.command(epilog=examples.TRAIN, cls=LongCommand)

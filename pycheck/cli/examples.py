@@ -110,6 +110,8 @@ Examples:
 
   pycheck check --shard 2/5 --save-run parts/2
 
+  pycheck check --dask tcp://scheduler:8786
+
 Exit code: 0 all passed; 1 a gate failed; if a model could not be judged, that of pycheck compare for it.
 """
 

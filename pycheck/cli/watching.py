@@ -55,7 +55,7 @@ def compare(model: ModelPath, inputs: InputsPaths = None, *, given: Given, answe
 
 
 @watch.command(epilog=examples.WATCH_CHECK)
-@takes("check", without=("save_run", "shard"))
+@takes("check", without=("save_run", "shard", "dask"))
 def check(
     models: VariantNames = None, *, config: ConfigPath = None, given: Given, answers: Answers, screen: Screen
 ) -> None:

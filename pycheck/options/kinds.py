@@ -316,6 +316,18 @@ class ShardOfCheck(Kind):
         return shard
 
 
+class DaskCluster(Kind):
+    """A Dask cluster: the address of its scheduler, or ``local`` for the cores of this machine."""
+
+    def read(self, value: Any) -> str:
+        text = str(value)
+        if text != "local" and not re.fullmatch(r"([a-z]+://)?[^\s/:]+:[0-9]+|[a-z]+://[^\s/]+(/\S*)?", text):
+            raise WrongValue(
+                text, "the value must be local or the address of a scheduler", "For example tcp://10.0.0.5:8786."
+            )
+        return text
+
+
 def one_of(known: Sequence[str], value: str) -> str:
     """Return the value if it is known; else raise WrongValue with the nearest known one."""
     if value not in known:

@@ -68,6 +68,7 @@ class Settings:
     allow_remote: bool = False
     save_run: Path | None = None
     shard: Shard | None = None
+    dask: str | None = None
     cache: bool = True
     fresh: bool = False
     recheck: float = 0.02
@@ -127,6 +128,7 @@ class BaselineKeywords(TypedDict, total=False):
     public_url: str | None
     public_port: int | None
     allow_remote: bool | None
+    dask: str | None
     cache: bool | None
     fresh: bool | None
     recheck: float | None

@@ -18,6 +18,7 @@ from .kinds import (
     Bytes,
     Choice,
     Code,
+    DaskCluster,
     FilePath,
     Kind,
     Number,
@@ -407,6 +408,14 @@ OPTIONS = (
         _KEPT, ("check",), None, "K/N",
         'The part of the matrix to run, such as ``"2/5"``; `save_run` saves it, and `merge` puts all parts together.',
         in_file=False, common=True, replayed=False,
+    ),
+    Option(
+        "dask", DaskCluster(),
+        "Run on the workers of a Dask cluster: the address of its scheduler, or local for all cores of this machine",
+        _KEPT, ("check", "baseline"), None, "ADDRESS|local",
+        'The Dask cluster to run on: the address of its scheduler, such as ``"tcp://10.0.0.5:8786"``, or ``"local"`` '
+        "for all cores of this machine.",
+        common=True, replayed=False,
     ),
     Option(
         "cache", Switch(), "Read earlier artifacts and Python results from the cache, and add new ones (default: yes)",

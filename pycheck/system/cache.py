@@ -145,6 +145,11 @@ class Cache:
         if folder.is_dir():
             _remove_unused(folder)
 
+    @property
+    def held(self) -> tuple[Path, ...]:
+        """Return the folders of the entries that were found or published, each once: KIND/KEY below the root."""
+        return tuple(dict.fromkeys(Path(seal.name).parent for seal in self._held))
+
     def _hold(self, folder: Path) -> bool:
         """Lock an entry against pruning; False if it is being pruned."""
         seal = _locked(folder, exclusive=False)
@@ -189,15 +194,15 @@ class Cache:
         except (OSError, ValueError, TypeError):
             return {}
 
-    def close(self) -> None:
-        """Remove unpublished entries of this process, and entries beyond the size limit."""
+    def close(self, *, prunes: bool = True) -> None:
+        """Remove unpublished entries of this process, and if it `prunes` also entries beyond the size limit."""
         for folder in self._unpublished:
             shutil.rmtree(folder, ignore_errors=True)
         self._unpublished.clear()
         for seal in self._held:
             seal.close()
         self._held.clear()
-        if self.enabled:
+        if self.enabled and prunes:
             self._prune()
 
     def sizes(self) -> dict[str, int]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from .. import checks
+from ..checks.running import run as run_variants
 from ..options.file import NAME, find
 from ..options.reading import build
 from ..options.values import Options
@@ -74,7 +76,7 @@ def check_job(
 
     async def run(first: First | None) -> CheckReport:
         with progress(plan.runtime_counts) as observe:
-            return await checks.check(plan, observe, bench=bench)
+            return await checks.check(plan, observe, runner=partial(run_variants, bench=bench))
 
     def places() -> Iterator[Path]:
         yield from read

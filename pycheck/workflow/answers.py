@@ -191,7 +191,7 @@ class Answers:
         if browser is None:
             return None
         try:
-            page = _page(Harness.read(options.page) if options.page else Harness.read())
+            page = page_digest(Harness.read(options.page) if options.page else Harness.read())
             content = _content(artifact)
         except (RuntimeUnavailableError, OSError, ValueError, LookupError, TypeError, AttributeError):
             return None  # the run says what is missing or damaged
@@ -236,7 +236,8 @@ def _content(artifact: ArtifactInfo) -> str:
     return content_key(repr(named), [(name, _digest(artifact.folder / name)) for name in names])
 
 
-def _page(harness: Harness) -> str:
+def page_digest(harness: Harness) -> str:
+    """Return a digest of a page with its libraries."""
     names = sorted({"manifest.json", *harness.files.values()})
     return _digest_of_files(tuple(stamps(harness.folder / name for name in names).items()))
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from itertools import islice
 
 from ..errors import RuntimeFailedError, UnsupportedModelError
 from ..inputs import Inputs
@@ -24,6 +25,7 @@ from ..types import (
 )
 from .answers import Answers, AnswersInMaking, KeptAnswers
 from .batching import litert_shapes
+from .brought import Brought
 from .evaluation import Measurements
 from .references import References
 from .repeating import ANSWERS, Predicted, changed_answers
@@ -36,12 +38,12 @@ class Ground:
     """What all candidates of a run have in common.
 
     `artifacts` are those of TF.js and of LiteRT.js, by whether a runtime is of LiteRT.js; they may not exist yet.
-    `keep` keeps the raw outputs.
+    `keep` keeps the raw outputs. Without `references` nothing is measured.
     """
 
     inputs: Inputs
     batch_size: int
-    references: References
+    references: References | None
     measured: Measurements
     artifacts: Mapping[bool, asyncio.Future[ArtifactInfo]]
     keep: OutputStore | None
@@ -55,11 +57,18 @@ class Ground:
 class Candidates:
     """The candidates of one run. With `keeps_open` their pages stay open, until `close`.
 
-    `answers` are those of earlier runs. Without `repeats` no candidate predicts its first batch again.
+    `answers` are those of earlier runs, and `brought` candidates that ran elsewhere in this one. Without `repeats` no
+    candidate predicts its first batch again.
     """
 
     def __init__(
-        self, setting: Setting, answers: Answers | None = None, *, keeps_open: bool = False, repeats: bool = True
+        self,
+        setting: Setting,
+        answers: Answers | None = None,
+        *,
+        brought: Mapping[RuntimeId, Brought] | None = None,
+        keeps_open: bool = False,
+        repeats: bool = True,
     ) -> None:
         self.records: dict[RuntimeId, RuntimeRecord] = {}
         self.environments: dict[RuntimeId, Environment] = {}
@@ -70,6 +79,7 @@ class Candidates:
         self._unlike: dict[RuntimeId, dict[str, ChangedAnswer]] = {}  # what then differs, by output
         self._setting = setting
         self._answers = answers
+        self._brought = brought or {}
         self._keeps_open = keeps_open
         self._repeats = repeats
         self._stack = AsyncExitStack()
@@ -83,13 +93,17 @@ class Candidates:
         """Close the pages that stayed open."""
         await self._stack.aclose()
 
-    async def find_answers(self, signature: Signature, inputs: Inputs, batch_size: int) -> None:
-        """Find those that need not run. What is not converted yet has no answers."""
+    async def find_answers(
+        self, signature: Signature, inputs: Inputs, batch_size: int, *, only: RuntimeId | None = None
+    ) -> None:
+        """Find those that need not run, of all or of one. What is not converted yet has no answers."""
         answers, source = self._answers, self._setting.source
         if answers is None:
             return
         shapes = litert_shapes(signature, inputs, batch_size)
-        for runtime in self._setting.options.runtimes:
+        for runtime in (only,) if only else self._setting.options.runtimes:
+            if runtime in self._brought:
+                continue
             if not await source.is_converted(*((shapes, inputs) if runtime.is_litert else ())):
                 continue
             artifact = source.litert_artifact(shapes, inputs) if runtime.is_litert else source.artifact()
@@ -101,7 +115,9 @@ class Candidates:
 
     async def run(self, runtime: RuntimeId, ground: Ground) -> None:
         """Run one candidate to its end or its failure, or take what it answered earlier; both are recorded."""
-        if known := self.known.get(runtime):
+        if brought := self._brought.get(runtime):
+            await self._take_brought(brought, ground)
+        elif known := self.known.get(runtime):
             await self._take(known, ground)
         else:
             async with self._setting.shared.hosts.turn(runtime), self._setting.shared.slots:
@@ -115,11 +131,30 @@ class Candidates:
         first = await self._measure_all(
             known.id, known.environment, lambda batch: asyncio.to_thread(known.read, batch.index), ground
         )
+        assert first
         for number in range(ANSWERS if known.changed else 0):
             again = await asyncio.to_thread(known.read, first.predictions + number)
             await _measure_again(known.id, first, number, again, ground)
         self.changed[known.id] = known.changed
         self.records[known.id] = known.record
+
+    async def _take_brought(self, brought: Brought, ground: Ground) -> None:
+        """Measure what a runtime answered elsewhere, as if it ran here; one that failed has its earlier batches."""
+        told = brought.told
+        if told.record.environment and told.predictions:
+            first = await self._measure_all(
+                brought.id,
+                told.record.environment,
+                lambda batch: asyncio.to_thread(brought.read, batch.index),
+                ground,
+                most=told.predictions,
+            )
+            assert first
+            for number in range(told.later):
+                again = await asyncio.to_thread(brought.read, told.predictions + number)
+                await _measure_again(brought.id, first, number, again, ground)
+        self.changed[brought.id] = told.changed
+        self.records[brought.id] = told.record
 
     async def _run(self, id: RuntimeId, ground: Ground) -> None:
         options, observe, count = self._setting.options, self._setting.observe, ground.inputs.sample_count
@@ -180,7 +215,9 @@ class Candidates:
                 await asyncio.to_thread(making.write, first.predictions + number, again)
             await _measure_again(runtime.id, first, number, again, ground)
 
-        first = await self._measure_all(runtime.id, runtime.environment, answer, ground)
+        measured = await self._measure_all(runtime.id, runtime.environment, answer, ground)
+        assert measured  # there is a batch
+        first = measured
         if self._repeats:
             count = ground.inputs.sample_count
             self._setting.observe(str(runtime.id), "repeating", count, count)
@@ -193,30 +230,32 @@ class Candidates:
         environment: Environment,
         answer: Callable[[Batch], Awaitable[Tensors]],
         ground: Ground,
-    ) -> Predicted:
-        """Measure and keep the answers to all batches, as they come; return the first."""
+        most: int | None = None,
+    ) -> Predicted | None:
+        """Measure and keep the answers to all batches, or to the first `most`, as they come; return the first."""
         self.environments[runtime] = environment
         first: tuple[Batch, Tensors] | None = None
         sizes: list[int] = []
-        for batch in ground.inputs.batches(ground.batch_size):
+        for batch in islice(ground.inputs.batches(ground.batch_size), most):
             outputs = await answer(batch)
             first = first or (batch, outputs)
             sizes.append(batch.size)
-            reference = await ground.references.batch(batch.index)
-            await asyncio.to_thread(
-                ground.measured.add, runtime, outputs, reference.size, reference.classes, batch.start, batch.size
-            )
+            if ground.references:
+                reference = await ground.references.batch(batch.index)
+                await asyncio.to_thread(
+                    ground.measured.add, runtime, outputs, reference.size, reference.classes, batch.start, batch.size
+                )
             if ground.keep:
                 await asyncio.to_thread(ground.keep.write, runtime, batch.index, outputs)
             self._setting.observe(str(runtime), "running", sum(sizes), ground.inputs.sample_count)
-        assert first is not None
-        return Predicted(*first, predictions=len(sizes), is_resized=len(set(sizes)) > 1)
+        return first and Predicted(*first, predictions=len(sizes), is_resized=len(set(sizes)) > 1)
 
 
 async def _measure_again(runtime: RuntimeId, first: Predicted, number: int, answer: Tensors, ground: Ground) -> None:
     """Measure and keep a later answer to the first batch."""
-    reference = await ground.references.batch(first.batch.index)
-    size, classes, count = reference.size, reference.classes, first.batch.size
-    await asyncio.to_thread(ground.measured.add_answer, runtime, first.outputs, answer, size, classes, count)
+    if ground.references:
+        reference = await ground.references.batch(first.batch.index)
+        size, classes, count = reference.size, reference.classes, first.batch.size
+        await asyncio.to_thread(ground.measured.add_answer, runtime, first.outputs, answer, size, classes, count)
     if ground.keep:
         await asyncio.to_thread(ground.keep.write, runtime, first.predictions + number, answer)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -22,8 +22,9 @@ from ..runtimes.launching.identity import identify
 from ..system.cache import Cache
 from ..system.folders import check_new_folder, write_folder
 from ..system.stamps import Stamps, stamps
-from ..types import Report, RuntimeStatus
+from ..types import Report, RuntimeId, RuntimeStatus
 from .answers import Answers
+from .brought import Brought
 from .browsers import Hosts
 from .evaluation import Measurements, conclude
 from .files.comparing import compared_from, with_pipeline
@@ -96,23 +97,34 @@ class Workbench:
 
         What cannot be prepared is left to the compare, which says why.
         """
-        works = [(model, _with_runtimes_for(model, options)) for model, options in works]
+        works = [(model, with_runtimes_for(model, options)) for model, options in works]
         sources = [self.make_source(*work, Cache(enabled=False), self._shared.executor) for work in works[:1]]
         pages = self._shared.ready.prepare([options for _, options in works])
         await asyncio.gather(pages, *(source.tensorflow() for source in sources), return_exceptions=True)
 
     async def compare(
-        self, model: Any, inputs: Any, options: Options, observe: Observer = silent, first: First | None = None
+        self,
+        model: Any,
+        inputs: Any,
+        options: Options,
+        observe: Observer = silent,
+        first: First | None = None,
+        *,
+        brought: Mapping[RuntimeId, Brought] | None = None,
+        spent_s: float = 0.0,
     ) -> Report:
         """Run everything once; `first` may get the report before the power is measured.
 
+        `brought` are candidates that ran elsewhere in this run, which has taken `spent_s` seconds so far.
         `model` is a path or a live model; `inputs` is a path, arrays, or None to generate them. Errors: ModelFileError,
         InputsFileError, ArtifactFileError, UsageError, ConversionError, and RuntimeFailedError if native:float32 itself
         fails. A candidate that fails is in the report.
         """
         options = _reproducible("compare", model, inputs, options)
         async with (
-            self.opened(model, options, observe, inputs=inputs, keeps_open=options.trace) as run,
+            self.opened(
+                model, options, observe, inputs=inputs, keeps_open=options.trace, brought=brought, spent_s=spent_s
+            ) as run,
             as_inputs(run.setting, inputs) as given,
         ):
             compared = await compared_from(run, given, first)
@@ -199,12 +211,16 @@ class Workbench:
         inputs: Any = None,
         keeps_open: bool = False,
         prepares_trace: bool = False,
+        brought: Mapping[RuntimeId, Brought] | None = None,
+        spent_s: float = 0.0,
+        prunes: bool = True,
     ) -> AsyncIterator[Run]:
         """Open a run of one model with its own resources, which are closed at the end in every case.
 
-        The cache gets no result if a file of the model or of the `inputs` changes meanwhile.
+        At the end it `prunes` the cache to its size limit. The cache gets no result if a file of the model or of the
+        `inputs` changes meanwhile.
         """
-        options = _with_runtimes_for(model, options)
+        options = with_runtimes_for(model, options)
 
         def look() -> Stamps:
             return stamps([*model_places(model, options), *([inputs] if is_file else ())])
@@ -216,7 +232,7 @@ class Workbench:
         begun = look()
         async with AsyncExitStack() as stack:
             cache = Cache(options.cache_dir, enabled=options.cache, is_valid=lambda: look() == begun)
-            stack.callback(cache.close)
+            stack.callback(cache.close, prunes=prunes)
             source = self.make_source(model, options, cache, self._shared.executor)
             stack.push_async_callback(source.close)
             keep = PendingRun(options.save_run) if options.save_run else None
@@ -224,12 +240,15 @@ class Workbench:
                 stack.callback(keep.discard)
             setting = Setting(options, source, cache, self._shared, observe)
             answers = None if keeps_open else Answers(cache, self._shared.hosts, options)
-            run = Run(setting, keep=keep, answers=answers, keeps_open=keeps_open, prepares_trace=prepares_trace)
+            run = Run(
+                setting, keep=keep, answers=answers, brought=brought, spent_s=spent_s, keeps_open=keeps_open,
+                prepares_trace=prepares_trace,
+            )  # fmt: skip
             stack.push_async_callback(run.close)
             yield run
 
 
-def _with_runtimes_for(model: Any, options: Options) -> Options:
+def with_runtimes_for(model: Any, options: Options) -> Options:
     """Return the options with runtimes of LiteRT.js if MODEL is a .tflite file; UsageError if others were named."""
     if not isinstance(model, Path) or not is_tflite(model):
         return options

@@ -25,6 +25,7 @@ from ..types import (
 )
 from .answers import Answers
 from .batching import batch_size_of, litert_shapes
+from .brought import Brought
 from .candidates import Candidates, Ground
 from .establishing import established, with_noise
 from .evaluation import Measurements, conclude
@@ -66,6 +67,7 @@ class Run:
     `outputs` keeps the raw outputs of all runtimes, as `keep` does for a run that is saved. `references` are those of
     an earlier run on the same inputs, and `answers` those of runtimes that need not run again. With `keeps_open` the
     candidates stay open, to be traced; with `prepares_trace` the artifact starts in Python, in float32, while they run.
+    `brought` are candidates that ran elsewhere, of which the work before took `spent_s` seconds.
     With `is_timed` they start after all work in Python, which would slow them down; `Workbench.one_at_a_time` runs them
     in turn. Without `repeats` no candidate predicts its first batch again.
     """
@@ -78,6 +80,8 @@ class Run:
         outputs: OutputStore | None = None,
         references: References | None = None,
         answers: Answers | None = None,
+        brought: Mapping[RuntimeId, Brought] | None = None,
+        spent_s: float = 0.0,
         keeps_open: bool = False,
         prepares_trace: bool = False,
         is_timed: bool = False,
@@ -92,7 +96,10 @@ class Run:
         self._pending = keep
         self._keep = keep.outputs if keep else outputs
         self._lent = references
-        self._candidates = Candidates(setting, answers, keeps_open=keeps_open, repeats=repeats)
+        self.answers = answers
+        self._brought = brought or {}
+        self._spent_s = spent_s
+        self._candidates = Candidates(setting, answers, brought=brought, keeps_open=keeps_open, repeats=repeats)
         self._prepares_trace = prepares_trace
         self._is_timed = is_timed
         self._python = PythonArtifact(setting.source, options.layers, setting.shared.executor, self._made_litert)
@@ -122,7 +129,7 @@ class Run:
         if not self._options.runtimes[0].is_litert:
             return await self._source.artifact()
         info = await self._source.info()
-        inputs = await self._open_inputs(given)
+        inputs = await self.open_inputs(given)
         batch_size = await batch_size_of(self._source, self._options, inputs)
         return await self._source.litert_artifact(litert_shapes(info.signature, inputs, batch_size), inputs)
 
@@ -132,28 +139,29 @@ class Run:
         `first` gets the report as soon as nothing is left that may change the verdict: the power is measured after it.
         """
         options, source = self._options, self._source
-        began_at = time.perf_counter()
+        began_at = time.perf_counter() - self._spent_s
         await source.check_tflite()
         # A browser starts only after model, inputs and artifact are checked; but if that needs TensorFlow, the browser
         # starts while TensorFlow is loaded.
         is_known = await source.is_known()
-        if not is_known:
+        if not is_known and not self._brought:
             self._shared.hosts.start(options)
         info = await source.info()
-        inputs = await self._open_inputs(given)
+        inputs = await self.open_inputs(given)
         if options.tfjs_model:
             await source.artifact()
         batch_size = await batch_size_of(source, options, inputs)
         if is_known:
             await self._candidates.find_answers(info.signature, inputs, batch_size)
-        if left := tuple(runtime for runtime in options.runtimes if runtime not in self._candidates.known):
+        ready = self._candidates.known.keys() | self._brought.keys()
+        if left := tuple(runtime for runtime in options.runtimes if runtime not in ready):
             self._shared.hosts.start(replace(options, runtimes=left))
         options.tolerance.check_outputs([spec.name for spec in info.signature.outputs])
         hints = await source.input_hints()
         self._id_inputs = tuple(name for name, hint in hints.items() if hint.entry_columns != ())
         measurements = Measurements(info.signature, options.tolerance, self._candidates.environments.get, hints)
         self._references = self._lent or References(
-            source, info.references, inputs, batch_size, self._cache, self._shared.executor, self._advance(inputs)
+            source, info.references, inputs, batch_size, self._cache, self._shared.executor, self.advance(inputs)
         )
         self._measured = measurements
         self._inputs, self._batch_size = inputs, batch_size
@@ -224,7 +232,8 @@ class Run:
             power=self._power,
         )
 
-    async def _open_inputs(self, given: Any) -> Inputs:
+    async def open_inputs(self, given: Any) -> Inputs:
+        """Return inputs: those of a path or of arrays, opened ones as they are, and for None generated ones."""
         if isinstance(given, Inputs):
             return given
         signature = (await self._source.info()).signature
@@ -244,7 +253,8 @@ class Run:
         )
         return replace(made, info=replace(made.info, notes=(*made.info.notes, *lengths.notes)))
 
-    def _advance(self, inputs: Inputs) -> Callable[[RuntimeId, int], None]:
+    def advance(self, inputs: Inputs) -> Callable[[RuntimeId, int], None]:
+        """Return a function that tells the progress of a runtime in Python, in samples."""
         done: dict[RuntimeId, int] = {}
 
         def advance(runtime: RuntimeId, samples: int) -> None:
@@ -286,7 +296,7 @@ class Run:
         # Without browsers that run meanwhile, it may take as long as the work before it.
         allowance = (
             Allowance(began_at, lambda: False, share=0.5)
-            if self._is_timed or not self._candidates.are_running
+            if self._is_timed or self._brought or not self._candidates.are_running
             else Allowance(began_at, lambda: self._candidates.are_running)
         )
         await self._references.done()
