@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +14,9 @@ from ...errors import InputsFileError, InstallationError
 from ...types import Array, PipelineCause
 from ..explained import Explained
 from ..proof import proven
-from .description import Description, Source, made
+from .description import METHODS, METHODS_OF_PAGES, Description, Source, made
 from .parts import PARTS
+from .refining import refined
 from .relating import related
 from .sides import is_usable, size_of, spread_over, squeezed, starts_of
 from .spectrograms import SpectrogramSearch
@@ -23,8 +27,15 @@ from .words import words
 _LEAST = 2e-3
 #: A description that misses a larger share of Python's own inputs is none: changes of it are not what the page did.
 _MOST_MISSED = 0.1
+#: A description of Python's inputs with a larger error is refined.
+_REFINED = 1e-5
+#: The resampler of a browser is named if the error of the description is smaller by this factor.
+_FITS_BETTER = 0.5
 #: What another filter of a resampler leaves, as a share.
 _FILTER = (1e-3, 0.25)
+#: The descriptions of Python's inputs that are kept, and these by a digest of the inputs and the files.
+_KEPT = 8
+_PYTHON: OrderedDict[str, Scored | None] = OrderedDict()
 
 
 def find_causes(files: Sequence[Path], python: Array, page: Array) -> Explained:
@@ -52,26 +63,63 @@ def find_causes(files: Sequence[Path], python: Array, page: Array) -> Explained:
 def _described(sources: Sequence[Source], sides: tuple[Array, Array]) -> tuple[Description, Description] | None:
     """Return the descriptions of Python's inputs and of the page's, which differ as little as they can."""
     python, page = sides
+    first = _described_python(sources, python)
+    if first is None or first.error > _MOST_MISSED:
+        return None
     if python.ndim == 2:
-        start = Description(rate=None if len({source.sound.rate for source in sources}) > 1 else sources[0].sound.rate)
-        first: Scored | None = WaveformSearch(sources, python).best(start)
-        second = first and WaveformSearch(sources, page).best(first.description, 1.05 * first.error)
+        second = WaveformSearch(sources, page, METHODS_OF_PAGES).best(first.description, 1.05 * first.error)
     else:
-        search = SpectrogramSearch(sources, python)
-        first = search.best(list(starts_of(python.shape[1:])))
-        second = first and SpectrogramSearch(sources, page).best([first.description], 1.05 * first.error)
-    if first is None or second is None or first.error > _MOST_MISSED:
+        second = SpectrogramSearch(sources, page, METHODS_OF_PAGES).best([first.description], 1.05 * first.error)
+    if second is None:
         return None
     size = size_of(page)
 
     def errors(description: Description) -> Array:
-        rests = [
-            np.mean((made(source, description, wanted.shape) - wanted) ** 2) if _fits(description, wanted) else np.inf
-            for source, wanted in zip(sources, page, strict=True)
-        ]
-        return np.sqrt(rests) / size
+        with np.errstate(all="ignore"):  # the logarithm of silence
+            rests = [
+                np.mean((made(source, description, wanted.shape) - wanted) ** 2)
+                if _fits(description, wanted)
+                else np.inf
+                for source, wanted in zip(sources, page, strict=True)
+            ]
+        return np.asarray(np.sqrt(np.nan_to_num(rests, nan=np.inf, posinf=np.inf)) / size)
 
-    return first.description, related(second.description, first.description, errors)
+    return first.description, _of_browser(related(second.description, first.description, errors), errors)
+
+
+def _of_browser(page: Description, errors: Callable[[Description], Array]) -> Description:
+    """Return the description with the resampler of the browser that fits best, if it fits much better."""
+
+    def error(option: Description) -> float:
+        return float(np.sqrt(np.mean(np.square(errors(option)))))
+
+    browsers = [replace(page, method=method) for method in METHODS_OF_PAGES if method not in METHODS]
+    before = error(page) if page.rate else 0.0
+    if before < _LEAST / 4:
+        return page
+    after, best = min(((error(option), option) for option in browsers), key=lambda each: each[0])
+    return best if after < before * (1 if page.method not in METHODS else _FITS_BETTER) else page
+
+
+def _described_python(sources: Sequence[Source], python: Array) -> Scored | None:
+    """Return the description of Python's inputs, which is searched once for all pages with the same files."""
+    inputs = hashlib.sha256(python.tobytes())
+    for source in sources:
+        inputs.update(source.sound.samples.tobytes() + source.sound.rate.to_bytes(8, "little"))
+    key = inputs.hexdigest()
+    if key not in _PYTHON:
+        if python.ndim == 2:
+            rates = {source.sound.rate for source in sources}
+            start = Description(rate=None if len(rates) > 1 else rates.pop())
+            _PYTHON[key] = WaveformSearch(sources, python).best(start)
+        else:
+            _PYTHON[key] = SpectrogramSearch(sources, python).best(list(starts_of(python.shape[1:])))
+        if (found := _PYTHON[key]) is not None and _REFINED < found.error < _MOST_MISSED:
+            _PYTHON[key] = refined(found.description, sources, python, size_of(python))
+        if len(_PYTHON) > _KEPT:
+            _PYTHON.popitem(last=False)
+    _PYTHON.move_to_end(key)
+    return _PYTHON[key]
 
 
 def _fits(description: Description, wanted: Array) -> bool:
@@ -140,13 +188,15 @@ class _Bench:
                 wanted = part.undo(wanted, self._python)
         is_turned = _first(wanted) != _first(self._page)
         shapes = [each.shape[::-1] if is_turned else each.shape for each in self.sides[1]]
-        again = [made(source, wanted, shape) for source, shape in zip(self.sources, shapes, strict=True)]
-        factor = float(np.std(again)) / self._spread
         found = []
-        for new, own, page, python in zip(again, self._own, *self.sides[::-1], strict=True):
-            rest = (page - own) * factor
-            value = new + (rest.T if is_turned else rest)
-            found.append(float(np.mean((value.reshape(-1) - python.reshape(-1)) ** 2)))
+        with np.errstate(all="ignore"):  # the logarithm of silence
+            again = [made(source, wanted, shape) for source, shape in zip(self.sources, shapes, strict=True)]
+            factor = float(np.std(again)) / self._spread
+            for new, own, page, python in zip(again, self._own, *self.sides[::-1], strict=True):
+                rest = (page - own) * factor
+                value = new + (rest.T if is_turned else rest)
+                square = float(np.mean((value.reshape(-1) - python.reshape(-1)) ** 2))
+                found.append(square if np.isfinite(square) else np.inf)
         return found
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from math import ceil, floor, log2
 
-from .description import ANCHORS, LOUDNESSES, METHODS, Description, with_frames
+from .description import ANCHORS, LOUDNESSES, Description, with_frames
 from .parts import spectrum_of
 from .spectra import CENTERS, NORMS, SCALES
 from .waveforms import RATES
@@ -49,6 +50,20 @@ def paced(d: Description) -> list[Description]:
             window, hop, fft = map(int, sizes)
             made.append(with_frames(replace(d, rate=rate), window=window, hop=hop, fft=fft))
     return made
+
+
+def repaced(d: Description) -> Iterator[Description]:
+    """Yield descriptions with nearly the same frames in seconds at other rates, with nothing added to the levels."""
+    own = spectrum_of(d)
+    base = with_power(d, own.levels.power)
+    for rate in RATES:
+        by = rate / (d.rate or rate)
+        hop, window = own.frames.hop * by, own.frames.window * by
+        near = (round(window), 1 << round(log2(window)), round(hop * 2.5), round(hop * 2), round(hop * 4))
+        for length in dict.fromkeys(near):
+            for fft in dict.fromkeys((length, power_of_two(length), 2 * power_of_two(length))):
+                for step in dict.fromkeys((floor(hop), ceil(hop))):
+                    yield with_frames(replace(base, rate=rate), window=length, hop=step, fft=fft)
 
 
 def bands(d: Description) -> Iterator[Description]:
@@ -98,10 +113,10 @@ def places(d: Description) -> list[Description]:
     return made + [replace(d, shift=shift) for shift in sorted(shifts)]
 
 
-def waves(d: Description, mixes: Sequence[str]) -> list[Description]:
+def waves(d: Description, mixes: Sequence[str], methods: Sequence[str]) -> list[Description]:
     """Return other channels, resamplers and loudnesses."""
     made = [replace(d, mix=mix) for mix in mixes]
-    made += [replace(d, method=method) for method in METHODS]
+    made += [replace(d, method=method) for method in methods]
     return made + [replace(d, loudness=loudness) for loudness in LOUDNESSES]
 
 

@@ -10,11 +10,14 @@ import numpy as np
 
 from ...types import Array
 from .decoding import Sound, decode, resample
+from .resamplers import ENGINES, resample_as
 from .spectra import Bands, Frames, Levels, banded, leveled, magnitudes
 
 MIXES = ("mean of the channels", "left channel", "right channel", "sum of the channels")
 #: How samples of another rate are made: by a filter, on a straight line between two samples, or the sample before.
 METHODS = ("band-limited", "linear", "nearest")
+#: The same, and as decodeAudioData of a browser does it.
+METHODS_OF_PAGES = (*METHODS, *ENGINES)
 #: What of a long file is taken, and on which side a short file gets zeros.
 ANCHORS = (
     "start",
@@ -99,6 +102,8 @@ class Source:
             return one
         if method == METHODS[0]:
             return resample(one, self.sound.rate, rate)
+        if method in ENGINES:
+            return resample_as(method, one, self.sound.rate, rate)
         at = np.arange(int(len(one) * rate / self.sound.rate)) * (self.sound.rate / rate)
         return np.asarray(np.interp(at, np.arange(len(one)), one) if method == METHODS[1] else one[at.astype(int)])
 

@@ -72,6 +72,8 @@ def _relevel(page: Description, python: Description) -> Iterator[Description]:
     if page.spectrum is None or python.spectrum is None:
         return
     mine, theirs = page.spectrum.levels, python.spectrum.levels
+    if page.spectrum.normal in NORMALS[1:4]:  # they do not show the base, the mean and the deviation
+        yield from _hidden(page, theirs)
     if NORMALS[0] not in (page.spectrum.normal, python.spectrum.normal):
         yield _with(page, theirs)
         return
@@ -98,6 +100,18 @@ def _relevel(page: Description, python: Description) -> Iterator[Description]:
             yield _with(page, replace(base, mean=-offset * theirs.deviation))
     top = mine.top and mine.top / mine.deviation
     yield _with(page, with_slope(replace(mine, log=theirs.log, top=top), slope, offset))
+
+
+def _hidden(page: Description, theirs: Levels) -> Iterator[Description]:
+    """Yield Python's levels, then with what the page adds, its floor and its range."""
+    yield _with(page, theirs)
+    mine = spectrum_of(page).levels
+    if mine.log != "none" and theirs.log != "none":
+        by = step_of(theirs.log, mine.power) / step_of(mine.log, mine.power)
+        same = replace(theirs, power=mine.power, top=mine.top and mine.top * by)
+        lows = [(0.0, mine.add or mine.floor), (mine.add, mine.floor)]
+        for add, floor in lows if not theirs.add else reversed(lows):
+            yield _with(page, replace(same, add=add, floor=floor))
 
 
 def _gained(

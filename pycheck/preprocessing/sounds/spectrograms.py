@@ -11,6 +11,7 @@ import numpy as np
 from ...types import Array
 from . import changes
 from .description import (
+    METHODS,
     MIXES,
     NORMALS,
     Description,
@@ -33,6 +34,8 @@ _LOOKED_AT = 48
 #: An error below this share of the deviation leaves nothing to search for; beyond the other nothing is described.
 _EXACT, _TOO_MUCH = 2e-3, 0.5
 _CLOSE = 0.05
+#: Descriptions at other rates that are searched from.
+_REPACED = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +58,13 @@ class _Wanted:
 
 
 class SpectrogramSearch:
-    """Searches for one side: `samples` (files, rows, columns) are its inputs, one for each source."""
+    """Searches for one side: `samples` (files, rows, columns) are its inputs, one for each source.
 
-    def __init__(self, sources: Sequence[Source], samples: Array) -> None:
-        self._sources = sources
+    Files of another rate than the waveform's are resampled by one of `methods`.
+    """
+
+    def __init__(self, sources: Sequence[Source], samples: Array, methods: Sequence[str] = METHODS) -> None:
+        self._sources, self._methods = sources, methods
         self._samples = np.asarray(samples, np.float64)
         self._spread = float(self._samples.std()) or 1.0
         self._kept: dict[tuple[bool, bool], _Wanted] = {}
@@ -71,6 +77,9 @@ class SpectrogramSearch:
         levels = _of(start[0]).levels
         laid = [self.leveled(each) for each in self._laid(start)]
         found = min(laid, key=lambda each: each.error)
+        if found.error > enough:
+            laid += [self.leveled(each) for each in self._laid(self._by_browsers(start))]
+            found = min(laid, key=lambda each: each.error)
         if found.error > enough:
             for first in dict.fromkeys(
                 (_of(start[0]).first, not _of(start[0]).first)
@@ -88,10 +97,22 @@ class SpectrogramSearch:
                     found = other
                 if found.error < max(enough, _CLOSE / 2):
                     break
+        if found.error > (enough if is_first else max(enough, _CLOSE / 2)):
+            found = self._repaced(found, enough, levels)
+        if found.error > enough:
+            others = map(self.leveled, self._by_browsers([found.description]))
+            best = min(others, key=lambda each: each.error, default=found)
+            found = self._nearest(best, enough, levels) if best.beats(found) else found
         if found.error > enough:
             found = self._tuned(self._relaid(found))
         found = self._rounder(found) if is_first else found  # the other side is said in the terms of this one
         return found if found.error < _TOO_MUCH else None
+
+    def _by_browsers(self, start: Sequence[Description]) -> Iterator[Description]:
+        """Yield the descriptions with the resamplers of browsers, if files are resampled."""
+        for each in start:
+            if any(source.sound.rate != (each.rate or source.sound.rate) for source in self._sources):
+                yield from (replace(each, method=method) for method in self._methods if method not in METHODS)
 
     def _unusual(self, found: Scored, start: Description, enough: float) -> Scored:
         """Try every hop in the likeliest places; one that no library has by itself is in no list."""
@@ -105,6 +126,21 @@ class SpectrogramSearch:
         best = min(tried, key=lambda each: each.rest).description
         other = self._nearest(self.leveled(best), enough, levels)
         return other if other.beats(found) else found
+
+    def _repaced(self, found: Scored, enough: float, levels: Levels) -> Scored:
+        """Try nearly the same frames in seconds at other rates: their loudness goes alike, their details do not."""
+        if _of(found.description).bands.scale == "linear":  # whose frequencies say the rate
+            return found
+        tried = sorted(
+            (_Tried(each, self._rest(each)) for each in dict.fromkeys(changes.repaced(found.description))),
+            key=lambda each: each.rest,
+        )
+        for each in tried[:_REPACED]:
+            other = self._nearest(self.leveled(each.description), enough, levels)
+            found = other if other.beats(found) else found
+            if found.error <= enough:
+                break
+        return found
 
     def _relaid(self, found: Scored) -> Scored:
         """Try forms of the bands and sizes of the FFT with levels of their own, which hide a factor of the energies."""
@@ -170,7 +206,7 @@ class SpectrogramSearch:
                         best = Scored(replace(description, spectrum=replace(spectrum, levels=levels)), error)
         return best or Scored(description, float("inf"))
 
-    def _laid(self, start: Sequence[Description]) -> Iterator[Description]:
+    def _laid(self, start: Iterable[Description]) -> Iterator[Description]:
         """Yield the descriptions in both orders of the axes, with the normalization that the samples show."""
         rows, columns = self._samples.shape[1:]
         for each in start:
@@ -239,7 +275,7 @@ class SpectrogramSearch:
         yield changes.bands
         yield changes.places
         yield lambda d: [with_frames(d, taper=name) for name in TAPERS]
-        yield lambda d: changes.waves(d, self._mixes)
+        yield lambda d: changes.waves(d, self._mixes, self._methods)
 
     def _better(self, tried: _Tried, others: Iterable[Description]) -> _Tried:
         best = tried

@@ -41,9 +41,10 @@ class Scored:
 
 
 class WaveformSearch:
-    """Searches for one side: `samples` (files, samples) are its inputs, one for each source."""
+    """Searches for one side: `samples` (files, samples) are its inputs, one for each source, resampled by `methods`."""
 
-    def __init__(self, sources: Sequence[Source], samples: Array) -> None:
+    def __init__(self, sources: Sequence[Source], samples: Array, methods: Sequence[str] = METHODS) -> None:
+        self._methods = methods
         self._sources, self._samples = sources, np.asarray(samples, np.float64)
         self._size = float(np.sqrt(np.mean(self._samples**2))) or 1.0
         self._mixes = MIXES if any(source.is_stereo for source in sources) else MIXES[:1]
@@ -71,14 +72,18 @@ class WaveformSearch:
         return found
 
     def _refined(self, found: Scored, enough: float) -> Scored:
+        start = found.description
         for _ in range(3):
             before = found
             for name, values in (
-                ("mix", self._mixes), ("method", METHODS), ("without_mean", (False, True)), ("loudness", LOUDNESSES),
-                ("clip", (None, self._clip)), ("rate", (*RATES, None)),
+                ("mix", self._mixes), ("method", self._methods), ("without_mean", (False, True)),
+                ("loudness", LOUDNESSES), ("clip", (None, self._clip)), ("rate", (*RATES, None)),
             ):  # fmt: skip
                 if found.error > enough and len(values) > 1:
-                    found = self._better(found, [replace(found.description, **{name: value}) for value in values])  # type: ignore[arg-type]
+                    bases = [found.description]
+                    if name == "method":  # a shift that stands for the delay of a resampler hides it
+                        bases.append(replace(found.description, anchor=start.anchor, shift=start.shift))
+                    found = self._better(found, [replace(base, **{name: value}) for base in bases for value in values])  # type: ignore[arg-type]
             if found.error > enough:
                 found = self._better(found, self._shifted(found.description))
             if not found.beats(before):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .description import LOUDNESSES, NORMALS, Description
+from .description import LOUDNESSES, METHODS, NORMALS, Description
 from .parts import spectrum_of
 
 _LOGS = {"none": "no logarithm", "e": "natural logarithm", "10": "log10", "2": "log2", "db": "decibels"}
@@ -33,6 +33,10 @@ def words(code: str, python: Description, page: Description) -> tuple[str, str]:
 
 def _rate(side: Description) -> str:
     return f"{side.rate} samples a second" if side.rate else "the rate of each file"
+
+
+def _method(side: Description) -> str:
+    return f"{side.method} resampling" if side.method in METHODS else f"the resampler of {side.method}"
 
 
 def _position(side: Description) -> str:
@@ -111,7 +115,7 @@ def number(value: float) -> str:
 _WORDS: dict[str, Callable[[Description], str]] = {
     "axes-transposed": lambda side: "frequencies first" if spectrum_of(side).first else "time first",
     "sample-rate-differs": _rate,
-    "resampler-differs": lambda side: f"{side.method} resampling",
+    "resampler-differs": _method,
     "audio-channels-differ": lambda side: side.mix,
     "audio-position-differs": _position,
     "audio-scale": _scale,
@@ -131,7 +135,7 @@ def position(side: Description) -> str:
 def sentence(side: Description) -> str:
     """Describe a side in one line."""
     said = [_rate(side)]
-    said += [f"{side.method} resampling"] if side.rate else []
+    said += [_method(side)] if side.rate else []
     said += [side.mix, _position(side), _scale(side)]
     if side.spectrum is not None:
         said += [_window(side), _frames(side), _mel(side), _log(side)]

@@ -11,23 +11,28 @@ from .steps import Steps
 
 _TAPERS = {"hann": (0.5, 0.5), "hamming": (0.54, 0.46), "boxcar": (1.0, 0.0)}
 
-#: That of TF.js takes minutes on its backend for the CPU.
+#: That of TF.js takes minutes on its backend for the CPU. This one is called with `size` constant, and a real signal.
 _FFT = (
-    "const fft = (re, im) => {",
-    "  const size = re.length, half = size / 2, made = [new Float64Array(size), new Float64Array(size)];",
-    "  const add = (k, a, b, turn) => {",
-    "    const cos = Math.cos(2 * Math.PI * turn / size), sin = -Math.sin(2 * Math.PI * turn / size);",
-    "    made[0][k] += a * cos - b * sin; made[1][k] += a * sin + b * cos;",
-    "  };",
-    "  if (size % 2) {",
-    "    for (let k = 0; k < size; k++) for (let n = 0; n < size; n++) add(k, re[n], im[n], (k * n) % size);",
-    "    return made;",
+    "const turns = [...Array(size).keys()].map((k) => 2 * Math.PI * k / size);",
+    "const cos = Float64Array.from(turns, Math.cos), sin = Float64Array.from(turns, Math.sin);",
+    "const fft = (given, count, first, step, re, im, at) => {",
+    "  const half = count / 2;",
+    "  if (count % 2) {",
+    "    for (let k = 0; k < count; k++) {",
+    "      re[at + k] = im[at + k] = 0;",
+    "      for (let n = 0; n < count; n++) {",
+    "        const value = given[first + n * step], turn = (k * n) % count * step;",
+    "        re[at + k] += value * cos[turn]; im[at + k] -= value * sin[turn];",
+    "      }",
+    "    }",
+    "    return;",
     "  }",
-    "  const [even, odd] = [0, 1].map((at) => fft(...[re, im].map((all) => all.filter((_, n) => n % 2 === at))));",
-    "  for (let k = 0; k < size; k++) {",
-    "    add(k, even[0][k % half], even[1][k % half], 0); add(k, odd[0][k % half], odd[1][k % half], k);",
+    "  fft(given, half, first, 2 * step, re, im, at); fft(given, half, first + step, 2 * step, re, im, at + half);",
+    "  for (let k = at; k < at + half; k++) {",
+    "    const c = cos[(k - at) * step], s = sin[(k - at) * step], other = k + half;",
+    "    const a = re[other] * c + im[other] * s, b = im[other] * c - re[other] * s;",
+    "    re[other] = re[k] - a; im[other] = im[k] - b; re[k] += a; im[k] += b;",
     "  }",
-    "  return made;",
     "};",
 )
 
@@ -97,14 +102,15 @@ def _spectrogram(steps: Steps) -> list[str]:
     a, b = _TAPERS[kind]
     turn = steps.window - bool(symmetric)
     lines += [
+        f"const size = {steps.fft};",
         *_FFT,
         f"const taper = (n) => n < {steps.window} ? {a} - {b} * Math.cos(2 * Math.PI * n / {turn}) : 0;",
         f"const weights = Float64Array.from({{length: {steps.fft}}}, (_, n) => taper(n));",
         "const samples = x.dataSync();",
+        "const re = new Float64Array(size), im = new Float64Array(size);",
         f"x = tf.tensor2d([...Array({steps.frames}).keys()].map((k) => {{",
-        f"  const [re, im] = fft(weights.map((w, n) => w && w * samples[k * {steps.hop} + n]), "
-        f"new Float64Array({steps.fft}));",
-        f"  return [...re.subarray(0, {steps.fft // 2 + 1})].map((each, n) => Math.hypot(each, im[n]));",
+        f"  fft(weights.map((w, n) => w && w * samples[k * {steps.hop} + n]), size, 0, 1, re, im, 0);",
+        f"  return Array.from({{length: {steps.fft // 2 + 1}}}, (_, n) => Math.hypot(re[n], im[n]));",
         "}));",
     ]
     lines += ["x = x.square();"] if steps.power == 2 else []
