@@ -73,7 +73,7 @@ def _levels(description: Description, shape: tuple[int, ...]) -> Iterator[Descri
 def _rates(description: Description, shape: tuple[int, ...]) -> Iterator[Description]:
     """Yield descriptions with the same frames in seconds at other rates: a search takes the first that is near."""
     spectrum = description.spectrum
-    if spectrum is None or not description.rate:
+    if spectrum is None or not description.rate or spectrum.bands.scale == "linear":  # whose number follows the window
         return
     frames = spectrum.frames
     for rate in RATES:
