@@ -131,7 +131,8 @@ async def _check(client: Any, where: str, options: Options, note: Callable[[str]
     found = await asyncio.wait_for(client.run(tasks.look, asked, on_error="return"), _ANSWER_S)
     members = check_members(own, found)
     packages = packages_of(own, members)
-    plugin = CheckPlugin(secrets.token_hex(8), asked, own, packages)
+    engines = dict.fromkeys(runtime.engine for runtime in options.runtimes)
+    plugin = CheckPlugin(secrets.token_hex(8), asked, own, packages, engines)
     threads = sum((await client.nthreads()).values())
     cluster = Cluster(client, where, plugin.token, members, packages, is_here, threads)
     count = f"{len(members)} worker{'' if len(members) == 1 else 's'}"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from distributed import Status, Worker, WorkerPlugin
 
-from .members import Member, fits
+from .members import PYTHON, Member, engine_resource, fits
 from .working import look
 from .workplace import here
 
@@ -15,19 +15,21 @@ from .workplace import here
 class CheckPlugin(WorkerPlugin):  # type: ignore[misc] # Dask has no types
     """Belongs to the check `token`, while it runs. A worker that does not fit it gets none of its parts."""
 
-    def __init__(self, token: str, asked: bytes, own: Member, packages: Mapping[str, str]) -> None:
+    def __init__(
+        self, token: str, asked: bytes, own: Member, packages: Mapping[str, str], engines: Iterable[str]
+    ) -> None:
         self.name = f"pycheck-{token}"
         self.token = token
         self._asked = asked
         self._own = own
         self._packages = packages
+        self._resources = (PYTHON, *map(engine_resource, engines))
 
     async def setup(self, worker: Worker) -> None:
-        """Set the resources of a worker."""
+        """Set the resources of a worker, also those that it has no longer."""
         member = await asyncio.to_thread(look, self._asked)
-        if not fits(self._own, self._packages, member):
-            return
-        await worker.set_resources(**member.resources)
+        held = member.resources if fits(self._own, self._packages, member) else {}
+        await worker.set_resources(**(dict.fromkeys(self._resources, 0.0) | held))
         if worker.status is Status.running:
             # Parts that no worker could run wait until the scheduler is told that one runs.
             worker.status = Status.paused
