@@ -62,8 +62,10 @@ def fits(own: Member, packages: Mapping[str, str], member: Member) -> bool:
 def check_members(own: Member, members: Mapping[str, Member | BaseException]) -> dict[str, Member]:
     """Return the workers by address. UsageError names each that would compute something else, and says why.
 
-    All have the code and the page of this process, and those with TensorFlow the same packages.
+    All have the code and the page of this process, and those with TensorFlow the same packages. A worker whose
+    connection was lost is none any more.
     """
+    members = {address: member for address, member in members.items() if not isinstance(member, OSError)}
     packages = packages_of(own, members)
     wrong: dict[str, list[str]] = {}
     for address, member in members.items():

@@ -33,14 +33,17 @@ class Workplace:
         # Only the thread of the loop uses these.
         self._bench: Workbench | None = None
         self._running: dict[asyncio.Task[Any], str] = {}
+        self._over: set[str] = set()  # checks that have ended; their parts may still come
         self._ending: asyncio.TimerHandle | None = None
 
     def do(self, token: str, work: Callable[[Workbench], Coroutine[Any, Any, T]]) -> T:
-        """Do work of the check `token`, and wait for it."""
+        """Do work of the check `token`, and wait for it. CancelledError if the check has ended, or ends meanwhile."""
 
         async def doing() -> T:
             task = asyncio.current_task()
             assert task
+            if token in self._over:
+                raise asyncio.CancelledError
             if self._ending:
                 self._ending.cancel()
             self._bench = self._bench or Workbench()
@@ -71,6 +74,7 @@ class Workplace:
             shutil.rmtree(folder, ignore_errors=True)
 
     async def _forget(self, token: str) -> None:
+        self._over.add(token)
         left = [task for task, of in self._running.items() if of == token]
         for task in left:
             task.cancel()

@@ -48,6 +48,10 @@ def test_without_tensorflow_here_the_workers_need_only_agree_with_one_another() 
         check_members(own, {"tcp://a": OWN, "tcp://b": replace(OWN, packages={**OWN.packages, "tensorflow": "2.20.0"})})
 
 
+def test_a_worker_that_died_meanwhile_is_left_out() -> None:
+    assert check_members(OWN, {"tcp://a": BOTH, "tcp://b": ConnectionResetError("lost")}) == {"tcp://a": BOTH}
+
+
 def test_a_cluster_without_tensorflow_is_refused() -> None:
     with pytest.raises(UsageError, match="No worker of the cluster has TensorFlow: tcp://c") as refused:
         check_members(OWN, {"tcp://c": BROWSER_ONLY})
