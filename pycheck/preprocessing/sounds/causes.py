@@ -14,6 +14,7 @@ from ...errors import InputsFileError, InstallationError
 from ...types import Array, PipelineCause
 from ..explained import Explained
 from ..proof import proven
+from .decoding import is_lossy
 from .description import METHODS, METHODS_OF_PAGES, Description, Source, made
 from .parts import PARTS
 from .refining import refined
@@ -31,6 +32,8 @@ _MOST_MISSED = 0.1
 _REFINED = 1e-5
 #: The resampler of a browser is named if the error of the description is smaller by this factor.
 _FITS_BETTER = 0.5
+#: The fewest files without loss, whose decoders agree, that describe a page by themselves.
+_FEWEST = 3
 #: What another filter of a resampler leaves, as a share.
 _FILTER = (1e-3, 0.25)
 #: The descriptions of Python's inputs that are kept, and these by a digest of the inputs and the files.
@@ -66,10 +69,7 @@ def _described(sources: Sequence[Source], sides: tuple[Array, Array]) -> tuple[D
     first = _described_python(sources, python)
     if first is None or first.error > _MOST_MISSED:
         return None
-    if python.ndim == 2:
-        second = WaveformSearch(sources, page, METHODS_OF_PAGES).best(first.description, 1.05 * first.error)
-    else:
-        second = SpectrogramSearch(sources, page, METHODS_OF_PAGES).best([first.description], 1.05 * first.error)
+    second = _described_page(sources, page, first)
     if second is None:
         return None
     size = size_of(page)
@@ -84,14 +84,32 @@ def _described(sources: Sequence[Source], sides: tuple[Array, Array]) -> tuple[D
             ]
         return np.asarray(np.sqrt(np.nan_to_num(rests, nan=np.inf, posinf=np.inf)) / size)
 
+    kept = np.array([not is_lossy(source.path) for source in sources])
+    if second.error > _LEAST and _FEWEST <= kept.sum() < len(kept):  # numbers are fitted to a decoder
+        some = [source for source, keep in zip(sources, kept, strict=True) if keep]
+        again = _described_page(some, page[kept], Scored(second.description, 0.0))
+        before = _rms_of(errors(second.description)[kept])
+        if again is not None and _rms_of(errors(again.description)[kept]) < _FITS_BETTER * before:
+            second = again
     return first.description, _of_browser(related(second.description, first.description, errors), errors)
+
+
+def _described_page(sources: Sequence[Source], page: Array, start: Scored) -> Scored | None:
+    """Return the description of the page's inputs that is near to `start`; None if there is none."""
+    if page.ndim == 2:
+        return WaveformSearch(sources, page, METHODS_OF_PAGES).best(start.description, 1.05 * start.error)
+    return SpectrogramSearch(sources, page, METHODS_OF_PAGES).best([start.description], 1.05 * start.error)
+
+
+def _rms_of(errors: Array) -> float:
+    return float(np.sqrt(np.mean(np.square(errors))))
 
 
 def _of_browser(page: Description, errors: Callable[[Description], Array]) -> Description:
     """Return the description with the resampler of the browser that fits best, if it fits much better."""
 
     def error(option: Description) -> float:
-        return float(np.sqrt(np.mean(np.square(errors(option)))))
+        return _rms_of(errors(option))
 
     browsers = [replace(page, method=method) for method in METHODS_OF_PAGES if method not in METHODS]
     before = error(page) if page.rate else 0.0

@@ -13,6 +13,8 @@ import numpy as np
 from ...errors import InputsFileError, InstallationError
 from ...types import Array
 
+_LOSSY = frozenset({"OGG", "MP3"})
+
 
 @dataclass(frozen=True, slots=True)
 class Sound:
@@ -53,6 +55,11 @@ def is_sound(path: Path) -> bool:
         return True
     mp3 = len(head) > 2 and head[0] == 0xFF and head[1] & 0xE6 == 0xE2  # the frame of layer III
     return mp3 or head[:3] == b"ID3" or (head[:4] == b"FORM" and head[8:] in (b"AIFF", b"AIFC"))
+
+
+def is_lossy(path: Path) -> bool:
+    """Tell whether a file is an OGG or MP3, which decoders round differently."""
+    return str(soundfile().info(path).format) in _LOSSY
 
 
 def resample(samples: Array, rate: int, wanted: int) -> Array:

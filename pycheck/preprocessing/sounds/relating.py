@@ -30,6 +30,8 @@ def related(page: Description, python: Description, errors: Callable[[Descriptio
         if limit.allows(errors(option)):
             page = option
             break
+    page = next((option for option in _rounded(page, python) if limit.allows(errors(option))), page)
+    limit = min(limit, _Limit(errors(page)), key=lambda each: _rms(each.errors))  # what round numbers have made exact
     for undo in FINE:
         option = undo(page, python)
         if option != page and limit.allows(errors(option)):

@@ -133,6 +133,7 @@ def test_inputs_that_follow_from_no_sound_have_no_cause(files: list[Path]) -> No
             ("Firefox", "own: TensorFlow's triangles"),
             ("WebKit", "own: magnitude + left channel"),
             ("WebKit", "librosa: scaled each + no range"),
+            ("WebKit", "own: TensorFlow's triangles + dB"),
         ),
     ],
 )

@@ -11,7 +11,7 @@ import numpy as np
 from ....types import Array, FileMedium, Signature
 from ...side_code import Asking, Decoded
 from .. import sides
-from ..decoding import decode, is_sound, resample, soundfile
+from ..decoding import decode, is_lossy, is_sound, resample, soundfile
 from ..sides import Side
 from ..words import sentence
 from .javascript import decoding_module, javascript
@@ -21,7 +21,6 @@ UNDESCRIBED = "its input is no waveform and no spectrogram of the sound that is 
 #: How the samples of a page are written for Python: as they are, and for code that reads integers only.
 _AGAIN = (("FLOAT", "float"), ("PCM_16", "integers"))
 _OTHERWISE = "files of another sample rate are resampled in a way that has no description"
-_LOSSY = frozenset({"OGG", "MP3"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +85,7 @@ class SoundCode:
 
     def is_lossy(self, file: Path) -> bool:
         """Tell whether a file is an OGG or MP3."""
-        return str(soundfile().info(file).format) in _LOSSY
+        return is_lossy(file)
 
 
 def reads(file: Path) -> bool:
