@@ -215,3 +215,14 @@ def test_when_no_worker_that_fits_is_left_what_is_missing_is_named(
         (failure,) = report["failures"]
         assert failure["message"] == "No worker with TensorFlow is left. This variant was not complete."
         assert f"pycheck check n --dask {address}" in failure["advice"]
+
+
+def test_a_cache_that_cannot_be_written_is_named_as_on_one_machine(
+    work: Path, command: Cli, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("file").touch()
+    monkeypatch.setenv("PYCHECK_CACHE_DIR", str(work / "file" / "cache"))
+    one = report_of(command, "n")
+    assert one[0] == 2
+    assert "Cannot write to the cache folder" in str(one)
+    assert report_of(command, "n", "--dask", address) == one
