@@ -287,7 +287,7 @@ def test_a_file_of_the_page_that_is_missing_is_told_at_once(
         (folder / files[file]).unlink()
     else:
         del files[file]
-    monkeypatch.setattr(host.server, "_harness", replace(host.harness, folder=folder, files=files))
+    monkeypatch.setattr(host, "harness", replace(host.harness, folder=folder, files=files))
 
     async def scenario() -> tuple[Any, float]:
         started = time.monotonic()
