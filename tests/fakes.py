@@ -88,9 +88,10 @@ class Fakes:
         content = hashlib.sha256(b"".join(value.tobytes() for value in model.weights.values())).hexdigest()
         name = f"{path.stem}-{content[:8]}"
         self.models[name] = model
+        config = json.dumps({"class_name": "Fake", "config": {"name": name}})
         with zipfile.ZipFile(path, "w") as archive:
-            archive.writestr("config.json", json.dumps({"class_name": "Fake", "config": {"name": name}}))
-            archive.writestr("model.weights.h5", content)
+            for part, text in (("config.json", config), ("model.weights.h5", content)):
+                archive.writestr(zipfile.ZipInfo(part), text)  # without a time: the same model is the same file
         return path
 
     def break_(self, runtime: str, fault: Fault) -> None:
