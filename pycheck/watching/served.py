@@ -113,7 +113,7 @@ class ReportPage:
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         http.refuse_foreign(request, self._origin)
-        if not secrets.compare_digest(request.match_info.get("token", ""), self._token):
+        if not http.is_secret(self._token, request.match_info.get("token", "")):
             raise web.HTTPNotFound
         return await handler(request)
 

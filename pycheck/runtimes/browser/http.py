@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import secrets
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -70,6 +71,11 @@ def refuse_foreign(request: web.Request, *origins: str) -> None:
     origin = request.headers.get("Origin")
     if origin not in origins and (origin is not None or request.method != "GET"):
         raise web.HTTPForbidden
+
+
+def is_secret(secret: str, given: str) -> bool:
+    """Tell in constant time whether a request gives a secret; what it gives may be any text."""
+    return secrets.compare_digest(secret.encode(), given.encode(errors="surrogateescape"))
 
 
 async def send_file(request: web.Request, path: Path, headers: dict[str, str]) -> web.StreamResponse:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import re
 import secrets
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
@@ -33,8 +34,8 @@ from .relay import HEARTBEAT_S, pass_on
 #: The most seconds until a connected page identifies itself; otherwise it is not pycheck's.
 _ARRIVAL_S = 15.0
 _HANG_UP_S = 1.0
-#: Bytes of a cookie.
-_COOKIE_BYTES = 32
+#: A cookie: 256 bits.
+_COOKIE = re.compile(r"[\w-]{43}", re.ASCII)
 #: The reason in the close frame at the end; see js_harness/src/device.js.
 _ENDED = b"ended"
 _USED = (
@@ -205,7 +206,7 @@ class Listener:
     def _is_from(self, device: Device, request: web.Request) -> bool:
         """Tell whether a request comes from the device's browser. Behind a proxy all have the address of the proxy."""
         is_peer = self._public_url is not None or request.remote == device.remote
-        return is_peer and secrets.compare_digest(device.cookie, request.cookies.get(self._cookie, ""))
+        return is_peer and http.is_secret(device.cookie, request.cookies.get(self._cookie, ""))
 
     async def _page(self, request: web.Request) -> web.StreamResponse:
         token = request.match_info["token"]
@@ -214,8 +215,8 @@ class Listener:
         if token != self._invitation:
             raise web.HTTPNotFound
         response = await self._send_harness("device.html")
-        if not request.cookies.get(self._cookie):  # two pages of one browser share it
-            value = secrets.token_urlsafe(_COOKIE_BYTES)
+        if not _COOKIE.fullmatch(request.cookies.get(self._cookie, "")):  # two pages of one browser share it
+            value = secrets.token_urlsafe(32)
             response.set_cookie(self._cookie, value, secure=self._is_secure, httponly=True, samesite="Lax")
         return response
 
@@ -238,12 +239,12 @@ class Listener:
         if device is None:
             if token != self._invitation:
                 raise web.HTTPNotFound
-            cookie = request.cookies.get(self._cookie)
-            if not cookie:
+            cookie = request.cookies.get(self._cookie, "")
+            if not _COOKIE.fullmatch(cookie):
                 raise web.HTTPForbidden(text="this browser keeps no cookies")
             self._pages[token] = device = Device(cookie)
             self._invite()
-        elif not secrets.compare_digest(device.key, request.query.get("key", "")):
+        elif not http.is_secret(device.key, request.query.get("key", "")):
             raise web.HTTPConflict(text="this address has been used")
         device.remote = request.remote or ""
         socket = web.WebSocketResponse(compress=False, timeout=_HANG_UP_S, heartbeat=HEARTBEAT_S)
@@ -285,9 +286,8 @@ class Listener:
 
     @web.middleware
     async def _check_secret(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        given = request.headers.get("Authorization", "").encode()
-        wanted = self._link.headers["Authorization"].encode()
-        if request.host != f"127.0.0.1:{self._desk_port}" or not secrets.compare_digest(given, wanted):
+        is_known = http.is_secret(self._link.headers["Authorization"], request.headers.get("Authorization", ""))
+        if request.host != f"127.0.0.1:{self._desk_port}" or not is_known:
             raise web.HTTPForbidden
         return await handler(request)
 
