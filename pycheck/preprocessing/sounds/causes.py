@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -36,9 +36,10 @@ _FITS_BETTER = 0.5
 _FEWEST = 3
 #: What another filter of a resampler leaves, as a share.
 _FILTER = (1e-3, 0.25)
-#: The descriptions of Python's inputs that are kept, and these by a digest of the inputs and the files.
+#: The descriptions of Python's inputs by a digest of the inputs and the files, of which the newest are kept.
 _KEPT = 8
-_PYTHON: OrderedDict[str, Scored | None] = OrderedDict()
+_PYTHON: dict[str, Scored | None] = {}
+_LOCK = threading.Lock()  # the models of a check are explained in several threads
 
 
 def find_causes(files: Sequence[Path], python: Array, page: Array) -> Explained:
@@ -125,19 +126,26 @@ def _described_python(sources: Sequence[Source], python: Array) -> Scored | None
     for source in sources:
         inputs.update(source.sound.samples.tobytes() + source.sound.rate.to_bytes(8, "little"))
     key = inputs.hexdigest()
-    if key not in _PYTHON:
-        if python.ndim == 2:
-            rates = {source.sound.rate for source in sources}
-            start = Description(rate=None if len(rates) > 1 else rates.pop())
-            _PYTHON[key] = WaveformSearch(sources, python).best(start)
-        else:
-            _PYTHON[key] = SpectrogramSearch(sources, python).best(list(starts_of(python.shape[1:])))
-        if (found := _PYTHON[key]) is not None and _REFINED < found.error < _MOST_MISSED:
-            _PYTHON[key] = refined(found.description, sources, python, size_of(python))
-        if len(_PYTHON) > _KEPT:
-            _PYTHON.popitem(last=False)
-    _PYTHON.move_to_end(key)
-    return _PYTHON[key]
+    with _LOCK:
+        if key in _PYTHON:
+            return _PYTHON[key]
+    found = _search_python(sources, python)
+    with _LOCK:
+        _PYTHON[key] = found
+        for oldest in list(_PYTHON)[:-_KEPT]:
+            del _PYTHON[oldest]
+    return found
+
+
+def _search_python(sources: Sequence[Source], python: Array) -> Scored | None:
+    if python.ndim == 2:
+        rates = {source.sound.rate for source in sources}
+        found = WaveformSearch(sources, python).best(Description(rate=None if len(rates) > 1 else rates.pop()))
+    else:
+        found = SpectrogramSearch(sources, python).best(list(starts_of(python.shape[1:])))
+    if found is not None and _REFINED < found.error < _MOST_MISSED:
+        return refined(found.description, sources, python, size_of(python))
+    return found
 
 
 def _fits(description: Description, wanted: Array) -> bool:
