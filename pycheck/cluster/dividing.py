@@ -36,11 +36,6 @@ class Work:
     is_here: bool = False
     parcels: tuple[Parcel, ...] = ()
 
-    @property
-    def uses_cache(self) -> bool:
-        """Tell whether results stay in the cache after the check."""
-        return self.options.cache
-
 
 def check_variants(variants: Iterable[Variant], *, is_here: bool) -> None:
     """Raise UsageError for a variant that needs something that cannot be on a worker.

@@ -231,8 +231,8 @@ class _Spread:
         except LostError as error:
             return error.message
         except Exception as error:
-            if _is_killed(error):
-                return f"{error.allowed_failures + 1} workers died while it ran."  # type: ignore[attr-defined]
+            if deaths := _deaths(error):
+                return f"{deaths} workers died while it ran."
             raise
         return future
 
@@ -253,7 +253,7 @@ class _Spread:
 
     def _submit(self, name: str, function: Callable[..., Any], *args: Any, **more: Any) -> Any:
         self._number += 1
-        key = (f"{name}", self._cluster.token, self._number)  # Dask groups by the first
+        key = (name, self._cluster.token, self._number)  # Dask groups by the first
         return self._cluster.client.submit(function, *args, key=key, pure=False, **more)
 
     def _once(self, key: str, make: Callable[[], Any]) -> _Held:
@@ -285,10 +285,9 @@ class _Spread:
         again = f"Run what is missing again: pycheck check {variant.name} --dask {self._cluster.address}"
         if isinstance(error, LostError):
             return RuntimeFailedError(f"{error.message} This variant was not complete.", again)
-        if _is_killed(error):
-            count = error.allowed_failures + 1  # type: ignore[attr-defined]
+        if deaths := _deaths(error):
             return RuntimeFailedError(
-                f"{count} workers died while they ran this variant.",
+                f"{deaths} workers died while they ran this variant.",
                 "The logs of the workers say why; often the memory of their machine is full.",
             )
         if isinstance(error, OSError) and self._cluster.client.status != "running":
@@ -296,10 +295,11 @@ class _Spread:
         return error
 
 
-def _is_killed(error: Exception) -> bool:
+def _deaths(error: Exception) -> int:
+    """Return how many workers died during a part, after which Dask gave it up; 0 if that is not the error."""
     from distributed import KilledWorker
 
-    return isinstance(error, KilledWorker)
+    return int(error.allowed_failures) + 1 if isinstance(error, KilledWorker) else 0
 
 
 async def _raising(error: Exception) -> Report:

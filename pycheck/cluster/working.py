@@ -178,7 +178,7 @@ def _part(work: Work, doing: Callable[[Workbench, Observer], Coroutine[Any, Any,
 def _placed(work: Work, contents: Sequence[Files], parts: Sequence[Files] = ()) -> Iterator[_Placed]:
     """Put the files of a variant, and the entries that earlier parts made, into the cache of this worker."""
     options = _own(work.options, is_here=work.is_here)
-    root = options.cache_dir if work.uses_cache else here().folder(work.token)
+    root = options.cache_dir if work.options.cache else here().folder(work.token)
     cache = Cache(root)
     try:
         if not _has_tensorflow():

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from pycheck.runtimes.fake import drifting
+
 from ..conftest import Cli
+from ..fakes import Fakes, dense
 
 CONFIGURATION = """
 runtimes = ["chromium:cpu", "chromium:webgl"]
@@ -39,6 +44,15 @@ reason = "on purpose"
 expires = 2099-01-01
 """
 BROKEN = '[[models]]\npath = "broken.keras"\n[[budgets]]\nmodel = "m/graph"\nartifact_size = "10"\n'
+
+
+def write(fakes: Fakes, folder: Path) -> None:
+    """Write the configuration and its models, of which webgl lets all drift."""
+    for seed, name in enumerate(("m", "n", "o")):
+        fakes.save(folder / f"{name}.keras", dense(seed=seed))
+    (folder / "broken.keras").write_text("no model")
+    (folder / "pycheck.toml").write_text(CONFIGURATION)
+    fakes.break_("chromium:webgl", drifting(0.5))
 
 
 def save(command: Cli, count: int, *more: str) -> list[str]:

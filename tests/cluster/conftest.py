@@ -8,10 +8,8 @@ from pathlib import Path
 import pytest
 from distributed import LocalCluster
 
-from pycheck.runtimes.fake import drifting
-
-from ..checks.sharded import CONFIGURATION
-from ..fakes import Fakes, dense
+from ..checks.sharded import write
+from ..fakes import Fakes
 
 
 @pytest.fixture(scope="module")
@@ -25,11 +23,7 @@ def address() -> Iterator[str]:
 @pytest.fixture
 def work(fakes: Fakes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with three models, of which webgl lets all drift; it is the current one."""
-    for seed, name in enumerate(("m", "n", "o")):
-        fakes.save(tmp_path / f"{name}.keras", dense(seed=seed))
-    (tmp_path / "broken.keras").write_text("no model")
-    (tmp_path / "pycheck.toml").write_text(CONFIGURATION)
-    fakes.break_("chromium:webgl", drifting(0.5))
+    write(fakes, tmp_path)
     fakes.identity = "a browser"
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYCHECK_RECHECK", "0")
