@@ -21,11 +21,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import BinaryIO, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 import platformdirs
 
 from ..errors import UsageError
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 _fcntl: ModuleType | None = None
 with suppress(ImportError):  # Windows has no fcntl, and cannot remove an open file
@@ -48,6 +51,8 @@ _ABANDONED_AFTER_S = 24 * 3600.0
 
 #: A file within an entry: size and CRC-32 of every other file, by relative name.
 _SEAL = ".seal.json"
+#: The only other file of an entry that is one value.
+_VALUE = "value.json"
 _CHUNK_BYTES = 1 << 20
 
 
@@ -104,6 +109,7 @@ class Cache:
         self._limit_bytes = limit_bytes
         self._is_valid = is_valid
         self._unpublished: list[Path] = []
+        self._has_grown = False
         self._held: list[BinaryIO] = []
 
     def find(self, kind: str, key: str) -> Path | None:
@@ -135,6 +141,18 @@ class Cache:
         except ValueError:
             _remove(folder)
             return None
+
+    def value(self, kind: str, key: str | None, form: TypeAdapter[T]) -> T | None:
+        """Return the value that `keep` stored; None if there is none, or no key."""
+        return self.read(kind, key, lambda entry: form.validate_json((entry / _VALUE).read_bytes())) if key else None
+
+    def keep(self, kind: str, key: str | None, form: TypeAdapter[T], value: T) -> T:
+        """Store a value as an entry of its own, and return it; without a key nothing is stored."""
+        if key:
+            pending = self.reserve(kind, key)
+            (pending.folder / _VALUE).write_bytes(form.dump_json(value))
+            pending.publish()
+        return value
 
     def drop(self, kind: str, key: str) -> None:
         """Remove an entry, so that a new one replaces it, unless a different process uses it."""
@@ -176,6 +194,7 @@ class Cache:
                 "Set PYCHECK_CACHE_DIR to a folder that you can write to, or add --no-cache",
             ) from error
         self._unpublished.append(folder)
+        self._has_grown = True
         return Pending(folder, parent / key, self._hold, self._is_valid)
 
     def note(self, name: str, content: Mapping[str, str]) -> None:
@@ -195,7 +214,10 @@ class Cache:
             return {}
 
     def close(self, *, prunes: bool = True) -> None:
-        """Remove unpublished entries of this process, and if it `prunes` also entries beyond the size limit."""
+        """Remove unpublished entries of this process.
+
+        If it `prunes`, also what processes that died left, and if it added entries, those beyond the size limit.
+        """
         for folder in self._unpublished:
             shutil.rmtree(folder, ignore_errors=True)
         self._unpublished.clear()
@@ -239,7 +261,7 @@ class Cache:
             try:
                 if folder.name.startswith("."):
                     _remove_unused(folder)
-                elif folder.parent.name != ENVIRONMENTS:
+                elif self._has_grown and folder.parent.name != ENVIRONMENTS:
                     entries.append((folder.stat().st_mtime, _size(folder), folder))
             except OSError:
                 continue

@@ -9,9 +9,6 @@ page, the browser and the machine. All of these are in the key of an entry.
 from __future__ import annotations
 
 import asyncio
-import functools
-import hashlib
-import json
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -21,12 +18,12 @@ from pathlib import Path
 import numpy as np
 from pydantic import TypeAdapter
 
+from ..artifact.content import artifact_digest, files_digest
 from ..errors import InputError, RuntimeUnavailableError
 from ..inputs import Inputs
 from ..options.values import Options
 from ..runtimes.browser.harness import Harness
 from ..system.cache import Cache, Pending, content_key
-from ..system.stamps import Stamp, stamps
 from ..types import (
     ArtifactInfo,
     Batch,
@@ -192,7 +189,7 @@ class Answers:
             return None
         try:
             page = page_digest(Harness.read(options.page) if options.page else Harness.read())
-            content = _content(artifact)
+            content = artifact_digest(artifact)
         except (RuntimeUnavailableError, OSError, ValueError, LookupError, TypeError, AttributeError):
             return None  # the run says what is missing or damaged
         return content_key(
@@ -226,28 +223,6 @@ def _stored(runtime: RuntimeId, folder: Path, batch_count: int) -> KeptAnswers:
     return kept
 
 
-def _content(artifact: ArtifactInfo) -> str:
-    """Return a digest of how the artifact is named and of its files."""
-    named = replace(artifact, folder=Path(), notes=(), converter="", reason="")
-    names = [artifact.model_file]
-    if artifact.format != "tflite":
-        manifest = json.loads((artifact.folder / artifact.model_file).read_bytes()).get("weightsManifest") or ()
-        names += [path for group in manifest for path in group["paths"]]
-    return content_key(repr(named), [(name, _digest(artifact.folder / name)) for name in names])
-
-
 def page_digest(harness: Harness) -> str:
     """Return a digest of a page with its libraries."""
-    names = sorted({"manifest.json", *harness.files.values()})
-    return _digest_of_files(tuple(stamps(harness.folder / name for name in names).items()))
-
-
-@functools.lru_cache(maxsize=8)
-def _digest_of_files(stamped: tuple[tuple[Path, Stamp | None], ...]) -> str:
-    """Return a digest of files; their stamps say that they are the same as before."""
-    return content_key([(file.name, _digest(file)) for file, _ in stamped])
-
-
-def _digest(file: Path) -> str:
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
+    return files_digest([harness.folder / name for name in sorted({"manifest.json", *harness.files.values()})])

@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
@@ -82,19 +81,11 @@ async def fitting_lengths(source: Source, options: Options, cache: Cache, execut
         return Lengths(asked)
     key = await source.cache_key()
     key = key and content_key(key, sorted(asked.items()), sorted(map(str, options.range.items())))
-    if key and (known := cache.read("lengths", key, _stored)):
+    if known := cache.value("lengths", key, _LENGTHS):
         return known
     hints, model = await source.input_hints(), await source.model()
     found = await asyncio.get_running_loop().run_in_executor(executor, search, model, options, hints)
-    if key:
-        pending = cache.reserve("lengths", key)
-        (pending.folder / "lengths.json").write_bytes(_LENGTHS.dump_json(found))
-        pending.publish()
-    return found
-
-
-def _stored(entry: Path) -> Lengths:
-    return _LENGTHS.validate_json((entry / "lengths.json").read_bytes())
+    return cache.keep("lengths", key, _LENGTHS, found)
 
 
 def search(model: Model, options: Options, hints: Mapping[str, InputHint]) -> Lengths:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from concurrent.futures import Executor
 from functools import partial
-from pathlib import Path
 
 from pydantic import TypeAdapter
 
 from ..artifact import ArtifactGraph
 from ..power import MOST_SAMPLES, Allowance, measure_power
-from ..system.cache import Cache, content_key
+from ..system.cache import Cache
 from ..system.memory import give_back
 from ..types import ArtifactInfo, Power
 from .lazy_model import Source
@@ -38,12 +36,9 @@ async def find_power(
     samples run together if their results can certainly be joined.
     `graph` is the graph of the artifact if it was already read.
     """
-    key = await references.cache_key()
-    if key:
-        topology = await asyncio.to_thread((artifact.folder / artifact.model_file).read_bytes)
-        key = content_key(key, _RECIPE, hashlib.sha256(topology).hexdigest(), artifact.weights_sha256)
-        if known := cache.read("power", key, _stored):
-            return known
+    key = await references.cache_key(artifact, _RECIPE)
+    if known := cache.value("power", key, _POWER):
+        return known
     layers = await source.layer_names() if artifact.format == "graph" else ()
     signature = (await source.info()).signature
     await source.tensorflow()
@@ -58,12 +53,4 @@ async def find_power(
         graph=graph,
     )
     await asyncio.get_running_loop().run_in_executor(executor, give_back)  # includes the time of the artifact in Python
-    if key and not power.note:
-        pending = cache.reserve("power", key)
-        (pending.folder / "power.json").write_bytes(_POWER.dump_json(power))
-        pending.publish()
-    return power
-
-
-def _stored(entry: Path) -> Power:
-    return _POWER.validate_json((entry / "power.json").read_bytes())
+    return power if power.note else cache.keep("power", key, _POWER, power)

@@ -11,6 +11,8 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
 from ..artifact.rounding import with_other_rounding
 from ..artifact.tflite import read_tflite
 from ..artifact.tflite.rounding import in_float32
@@ -26,6 +28,7 @@ from .references import References
 _ROUNDINGS = 3
 #: Quantizations that round values inside the model too.
 _ROUNDS_VALUES = ("int8", "dynamic")
+_KEPT = TypeAdapter(list[QuantizationNoise])
 
 
 async def quantization_noise(
@@ -42,10 +45,14 @@ async def quantization_noise(
     for artifact, rows in _coarse(report):
         is_litert, tensors = rows[0].candidate.is_litert, list(dict.fromkeys(c.tensor for c in rows))
         try:
-            await source.tensorflow()
-            found += await _noises(
-                artifact, chosen_batches(references, rows), tensors, executor, report.model.is_artifact
-            )
+            batches = chosen_batches(references, rows)
+            key = await references.cache_key(artifact, _ROUNDINGS, tensors, [batch.index for batch in batches])
+            noises = references.cache.value("roundings", key, _KEPT)
+            if noises is None:
+                await source.tensorflow()
+                noises = await _noises(artifact, batches, tensors, executor, report.model.is_artifact)
+                references.cache.keep("roundings", key, _KEPT, noises)
+            found += noises
         except PycheckError:  # Python cannot run the artifact
             found += [QuantizationNoise(tensor, is_litert, None, None) for tensor in tensors]
     return tuple(found)

@@ -13,12 +13,23 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 
+from ..artifact.content import artifact_digest
 from ..errors import InputError, RuntimeFailedError
 from ..inputs import Inputs
 from ..runtimes.base import Runtime
 from ..system.cache import Cache, content_key
 from ..system.memory import give_back
-from ..types import Batch, Environment, OutOfRangeCast, ReferenceCheck, RuntimeId, RuntimeRecord, RuntimeStatus, Tensors
+from ..types import (
+    ArtifactInfo,
+    Batch,
+    Environment,
+    OutOfRangeCast,
+    ReferenceCheck,
+    RuntimeId,
+    RuntimeRecord,
+    RuntimeStatus,
+    Tensors,
+)
 from .casts import out_of_range_casts
 from .lazy_model import Source
 from .reference_check import check_failure, check_reference, told
@@ -60,7 +71,7 @@ class References:
         self.class_runtime, self._double_runtime = runtimes
         self._inputs = inputs
         self._batch_size = batch_size
-        self._cache = cache
+        self.cache = cache
         self._executor = executor
         self._advance = advance
         count = -(-inputs.sample_count // batch_size)
@@ -73,10 +84,21 @@ class References:
         self.check: ReferenceCheck | None = None
         self.casts: tuple[OutOfRangeCast, ...] = ()
 
-    async def cache_key(self) -> str | None:
-        """Return the cache key of these results; None if they have none."""
+    async def cache_key(self, artifact: ArtifactInfo | None = None, *parts: object) -> str | None:
+        """Return the cache key of these results; None if they have none.
+
+        With an artifact, that of what it gives on the same inputs, with `parts` (JSON-ready) that decide on it too.
+        """
         key = await self._source.cache_key()
-        return key and content_key(key, self._inputs.info.sha256, self._inputs.sample_count, self._batch_size)
+        if key is None:
+            return None
+        key = content_key(key, self._inputs.info.sha256, self._inputs.sample_count, self._batch_size)
+        if artifact is None:
+            return key
+        try:
+            return content_key(key, await asyncio.to_thread(artifact_digest, artifact), *parts)
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
+            return None  # running the artifact says what is damaged
 
     @property
     def size_runtime(self) -> RuntimeId:
@@ -91,7 +113,7 @@ class References:
             return
         try:
             key = await self.cache_key()
-            if not (key and self._cache.read("native", key, self._taken)):
+            if not (key and self.cache.read("native", key, self._taken)):
                 await self._run(key)
                 await asyncio.get_running_loop().run_in_executor(self._executor, give_back)
             self._closed.set_result(None)
@@ -142,7 +164,7 @@ class References:
         return True
 
     async def _run(self, key: str | None) -> None:
-        pending = self._cache.reserve("native", key)
+        pending = self.cache.reserve("native", key)
         self._store = OutputStore(pending.folder)
         await self._source.tensorflow()
         async with AsyncExitStack() as stack:

@@ -7,6 +7,8 @@ import math
 from collections.abc import Sequence
 from concurrent.futures import Executor
 
+from pydantic import TypeAdapter
+
 from ..comparison import Errors
 from ..errors import PycheckError
 from ..types import ArtifactInfo, Batch, Report, SummationNoise, Tensors
@@ -16,6 +18,7 @@ from .references import References
 
 #: The number of simulations.
 _SIMULATIONS = 3
+_KEPT = TypeAdapter(tuple[SummationNoise, ...])
 
 
 async def summation_noise(
@@ -31,10 +34,14 @@ async def summation_noise(
     tensors = list(dict.fromkeys(c.tensor for c in rows))
     try:
         artifact = await source.artifact()
-        await source.tensorflow()
         batches = chosen_batches(references, rows)
+        key = await references.cache_key(artifact, _SIMULATIONS, tensors, [batch.index for batch in batches])
+        if (known := references.cache.value("sums", key, _KEPT)) is not None:
+            return known
+        await source.tensorflow()
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(executor, _simulated, source, artifact, batches, tensors)
+        found = await loop.run_in_executor(executor, _simulated, source, artifact, batches, tensors)
+        return references.cache.keep("sums", key, _KEPT, found)
     except PycheckError:  # there is no such artifact, or Python cannot run it
         return ()
 

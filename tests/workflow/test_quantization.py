@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 import pycheck
+from pycheck.types import QuantizationNoise
+from pycheck.workflow import quantization
 
 from ..conftest import more
 from ..shared import session
@@ -55,6 +57,16 @@ def test_a_sound_file_passes_and_what_rounding_costs_is_a_warning(folder: Path, 
     assert noise is not None and noise.rms
     assert all(0.1 * noise.rms < (c.rms_error or 0.0) < 2.0 * noise.rms for c in rows)
     assert _codes(report)["quantization-drift"] in ("warning", "info")
+
+
+def test_what_rounding_costs_an_unchanged_model_is_measured_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def noises() -> list[QuantizationNoise | None]:
+        report = session.compare(folder / "m.keras", folder / "x.npy", runtimes=WASM, quantize="dynamic")
+        return [c.quantization_noise for c in report.comparisons if c.candidate.is_litert]
+
+    first = noises()
+    monkeypatch.setattr(quantization, "_noises", None)
+    assert noises() == first and all(first)
 
 
 def test_a_file_as_the_model_may_round_its_values_differently_and_its_rounding_costs_nothing(folder: Path) -> None:
