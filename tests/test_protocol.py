@@ -55,7 +55,7 @@ EXAMPLES = [
         outputs_url="outputs/8",
         upload_streams=2,
     ),
-    protocol.Hello(1, "Mozilla/5.0"),
+    protocol.Hello(1, "Mozilla/5.0", is_isolated=True),
     protocol.Started(
         id=1,
         library="tfjs 4.22.0",
@@ -115,7 +115,7 @@ def test_a_message_is_json_that_every_browser_parses(message: protocol.Command |
         ('{"type":"nothing"}', "'nothing'"),
         ('{"type":"hello","protocol_version":1}', "hello.user_agent"),
         ('{"type":"hello","protocol_version":"1","user_agent":""}', "valid integer"),
-        ('{"type":"hello","protocol_version":1,"user_agent":"","extra":1}', "hello.extra"),
+        ('{"type":"hello","protocol_version":1,"user_agent":"","is_isolated":false,"extra":1}', "hello.extra"),
         ('{"type":"start","id":1,"backend":"cpu","flags":{}}', "'start'"),
         (
             '{"type":"predicted","id":1,"method":"execute","download_s":NaN,"compute_s":1,"upload_s":1,'

@@ -12,7 +12,7 @@ import {say, show, showCommand} from './standing.js';
 /** @typedef {import('./litert.js').LitertEngine} LitertEngine */
 
 /** @type {import('./protocol.d.ts').ProtocolVersion} */
-const PROTOCOL_VERSION = 6;
+const PROTOCOL_VERSION = 7;
 
 const socket = new WebSocket(new URL('control', location.href.replace(/^http/, 'ws')));
 
@@ -75,7 +75,9 @@ async function handle(command) {
 }
 
 socket.addEventListener('open', () => {
-  send({type: 'hello', protocol_version: PROTOCOL_VERSION, user_agent: navigator.userAgent});
+  send({
+    type: 'hello', protocol_version: PROTOCOL_VERSION, user_agent: navigator.userAgent, is_isolated: crossOriginIsolated,
+  });
   show('idle', 'connected, waiting for the first command');
 });
 socket.addEventListener('message', (event) => void handle(JSON.parse(event.data)));

@@ -1,6 +1,6 @@
 // Generated from pycheck/protocol/ by js_harness/generate_protocol.py. Do not edit.
 
-export type ProtocolVersion = 6;
+export type ProtocolVersion = 7;
 
 export type FlagValue = boolean | number | string;
 
@@ -234,11 +234,12 @@ export interface Prepare {
 }
 
 /**
- * The first message: the page has connected.
+ * The first message: the page has connected. `is_isolated`: it is cross-origin isolated.
  */
 export interface Hello {
   protocol_version: number;
   user_agent: string;
+  is_isolated: boolean;
   type: "hello";
 }
 

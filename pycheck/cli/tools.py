@@ -260,6 +260,13 @@ def devices(
         str | None,
         typer.Option(metavar="URL", help="Address of a tunnel or a proxy that leads to --port of this machine."),
     ] = None,
+    isolated: Annotated[
+        bool,
+        typer.Option(
+            "--isolated",
+            help="Make the pages cross-origin isolated, which gives WebAssembly threads; needs https.",
+        ),
+    ] = False,
     no_color: NoColor = False,
 ) -> None:
     """List connected phones and computers; with --listen, accept them as runtimes while their page is open."""
@@ -268,7 +275,13 @@ def devices(
 
     console = open_console(Screen(no_color=no_color))
     if not listen:
-        for option, given in (("--host", host), ("--port", port), ("--name", name), ("--public-url", public_url)):
+        for option, given in (
+            ("--host", host),
+            ("--port", port),
+            ("--name", name),
+            ("--public-url", public_url),
+            ("--isolated", isolated or None),
+        ):
             if given is not None:
                 raise UsageError(f"{option} has no effect without --listen.", f"Add --listen, or remove {option}.")
         found = interrupts.run(phones.connected())
@@ -277,5 +290,12 @@ def devices(
     else:
         with standard_output():
             interrupts.run(
-                phones.listen(host, _PORT if port is None else port, name or (), console.device_event, public_url)
+                phones.listen(
+                    host,
+                    _PORT if port is None else port,
+                    name or (),
+                    console.device_event,
+                    public_url,
+                    isolated=isolated,
+                )
             )

@@ -310,7 +310,8 @@ def _reference_key(work: Work) -> str:
     """Return what is equal for variants with the same results in Python: they differ in artifacts and limits only."""
     plain = Options()
     others = ("format", "quantize", "keep_float", "converter", "tfjs_model", "map_output", "rules", "page", "command",
-              "runtimes", "rtol", "atol", "max_ulp", "nan", "flags", "cpu_kernels")  # fmt: skip
+              "runtimes", "rtol", "atol", "max_ulp", "nan", "flags", "cpu_kernels",
+              "isolated")  # fmt: skip
     options = replace(work.options, **{name: getattr(plain, name) for name in others})
     has_litert = any(runtime.is_litert for runtime in work.options.runtimes)
     return content_key(

@@ -63,6 +63,7 @@ class Settings:
     browser_args: tuple[tuple[str, str], ...] = ()
     connect: tuple[tuple[str, str], ...] = ()
     capabilities: tuple[tuple[str, Path], ...] = ()
+    isolated: bool = False
     public_url: str | None = None
     public_port: int | None = None
     allow_remote: bool = False
@@ -109,6 +110,7 @@ class ConvertKeywords(TypedDict, total=False):
     browser_args: str | Sequence[str] | None
     connect: Mapping[str, str] | None
     capabilities: str | os.PathLike[str] | Mapping[str, str | os.PathLike[str]] | None
+    isolated: bool | None
     public_url: str | None
     public_port: int | None
     allow_remote: bool | None
@@ -125,6 +127,7 @@ class BaselineKeywords(TypedDict, total=False):
     browser_args: str | Sequence[str] | None
     connect: Mapping[str, str] | None
     capabilities: str | os.PathLike[str] | Mapping[str, str | os.PathLike[str]] | None
+    isolated: bool | None
     public_url: str | None
     public_port: int | None
     allow_remote: bool | None
@@ -157,6 +160,7 @@ class GradientsKeywords(TypedDict, total=False):
     browser_args: str | Sequence[str] | None
     connect: Mapping[str, str] | None
     capabilities: str | os.PathLike[str] | Mapping[str, str | os.PathLike[str]] | None
+    isolated: bool | None
     public_url: str | None
     public_port: int | None
     allow_remote: bool | None
@@ -205,6 +209,7 @@ class MigrateKeywords(TypedDict, total=False):
     browser_args: str | Sequence[str] | None
     connect: Mapping[str, str] | None
     capabilities: str | os.PathLike[str] | Mapping[str, str | os.PathLike[str]] | None
+    isolated: bool | None
     public_url: str | None
     public_port: int | None
     allow_remote: bool | None

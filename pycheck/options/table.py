@@ -382,6 +382,11 @@ OPTIONS = (
         "JSON file with the capabilities of the browser that a WebDriver end is asked for, or of several engines.",
     ),
     Option(
+        "isolated", Switch(),
+        "Make the page cross-origin isolated (COOP and COEP), which gives WebAssembly threads", _BROWSERS, _STARTED,
+        False, "", "Whether the page is cross-origin isolated, so that WebAssembly has threads.", in_model=True,
+    ),
+    Option(
         "public_url", Origin(), "Address at which a browser elsewhere reaches --public-port of this machine",
         _BROWSERS, _STARTED, None, "URL",
         "Origin, such as ``https://pc.example``, at which a browser elsewhere reaches `public_port` of this machine.",

@@ -71,7 +71,7 @@ __all__ = [
     "encode_for_device",
 ]
 
-PROTOCOL_VERSION = 6
+PROTOCOL_VERSION = 7
 
 Command = Start | Load | Predict | Run | Take | Compile | Train | Prepare
 DeviceCommand = Welcome | OpenFrame | CloseFrame

@@ -12,10 +12,11 @@ from .strict import STRICT, FlagValue
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Hello:
-    """The first message: the page has connected."""
+    """The first message: the page has connected. `is_isolated`: it is cross-origin isolated."""
 
     protocol_version: int
     user_agent: str
+    is_isolated: bool
     type: Literal["hello"] = "hello"
 
 

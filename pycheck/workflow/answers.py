@@ -205,6 +205,7 @@ class Answers:
             str(runtime),
             options.flags,
             options.cpu_kernels,
+            options.isolated,
         )
 
 

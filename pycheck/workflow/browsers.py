@@ -30,13 +30,15 @@ class Asked:
     port: int
     may_leave: bool
     page: Path | None
+    isolated: bool
 
     @classmethod
     def by(cls, options: Options, engine: str) -> Asked:
         """Return those of an engine."""
         choice = options.browser(engine)
         address = (options.public_url, options.public_port or 0) if choice.address else (None, 0)
-        return cls(engine, choice, options.headed, options.timeout_s, *address, options.allow_remote, options.page)
+        of_page = (options.page, options.isolated)
+        return cls(engine, choice, options.headed, options.timeout_s, *address, options.allow_remote, *of_page)
 
 
 class Hosts:
@@ -113,6 +115,7 @@ class Hosts:
             browser_args=asked.choice.args,
             timeout_s=asked.timeout_s,
             page=asked.page,
+            isolated=asked.isolated,
             server=await self._server(asked.public_url, asked.port) if asked.public_url else None,
         )
         return await host.__aenter__()

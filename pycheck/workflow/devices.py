@@ -34,13 +34,20 @@ _ELSEWHERE = ("198.51.100.1", 9)
 
 
 async def listen(
-    host: str | None, port: int, names: Sequence[str], tell: Callable[[Event], None], public_url: str | None = None
+    host: str | None,
+    port: int,
+    names: Sequence[str],
+    tell: Callable[[Event], None],
+    public_url: str | None = None,
+    *,
+    isolated: bool = False,
 ) -> None:
     """Accept devices until cancelled.
 
     `host` is an address of this machine, by default that of its network; `port` 0 is a free one. `public_url` is the
-    origin of a tunnel or a proxy that leads to this port, by default of 127.0.0.1. UsageError if an address or port is
-    wrong or taken, if a name is invalid, or if a different process already listens.
+    origin of a tunnel or a proxy that leads to this port, by default of 127.0.0.1. With `isolated` the pages are
+    cross-origin isolated. UsageError if an address or port is wrong or taken, if a name is invalid, or if a different
+    process already listens.
     """
     if public_url is not None:
         public_url = _origin(public_url)
@@ -53,7 +60,7 @@ async def listen(
         raise UsageError(f"--name {' '.join(names)}: two devices cannot have the same name.")
     if await is_listening():
         raise UsageError("Another pycheck devices --listen is running.", "Open its address on the device, or stop it.")
-    async with Listener(address, port, names, tell, public_url):
+    async with Listener(address, port, names, tell, public_url, isolated=isolated):
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:

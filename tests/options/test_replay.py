@@ -50,6 +50,7 @@ EVERYTHING = build(
         "public_url": "https://pc.example:8443",
         "public_port": 8471,
         "allow_remote": True,
+        "isolated": True,
         "flags": {"WEBGL_PACK": False},
         "cpu_kernels": ["Relu", "Max"],
         "try_remedies": True,

@@ -54,7 +54,7 @@ TEXTS: dict[str, str] = {
     "preprocess": "torch", "js_preprocess": "/web/prep.js:load",
     "postprocess": "/app/post.py:decide", "js_postprocess": "/web/post.js", "decisions_changed": "0.25",
     "box_overlap": "0.75", "capabilities": "firefox=/caps.json", "public_url": "https://pc.example",
-    "public_port": "8471", "allow_remote": "true",
+    "public_port": "8471", "allow_remote": "true", "isolated": "true",
 }  # fmt: skip
 #: What makes no sense without another.
 WITH: dict[str, dict[str, str]] = {

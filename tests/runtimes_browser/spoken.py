@@ -42,7 +42,12 @@ class SpokenPage(Page):
         origin = "/".join(self._url.split("/")[:3])
         self._client = aiohttp.ClientSession(headers={"Origin": origin})
         async with self._client, self._client.ws_connect(f"{self._url}control") as socket:
-            hello = {"type": "hello", "protocol_version": PROTOCOL_VERSION, "user_agent": "spoken"}
+            hello = {
+                "type": "hello",
+                "protocol_version": PROTOCOL_VERSION,
+                "user_agent": "spoken",
+                "is_isolated": False,
+            }
             await socket.send_json(self._answers.get("hello", lambda it: it)(hello))
             async for message in socket:
                 command = json.loads(message.data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pycheck.errors import AppCodeError, InputsFileError, RuntimeFailedError, RuntimeTimeoutError
+from pycheck.errors import (
+    AppCodeError,
+    InputsFileError,
+    RuntimeFailedError,
+    RuntimeTimeoutError,
+    RuntimeUnavailableError,
+)
 from pycheck.runtimes.browser.host import BrowserHost
 from pycheck.runtimes.browser.page import BrowserRuntime
 from pycheck.types import AppCode, AppFile, Array, ArtifactInfo, RuntimeId
@@ -35,18 +42,33 @@ def on_page(run: Run[Any], graph: ArtifactInfo, launcher: SpokenLauncher) -> Cal
     """Starts a runtime and does something with it."""
 
     def do(
-        work: Doing, *, timeout_s: float = 30.0, kind: str = "cpu", app: Sequence[AppCode] = (), **answers: Answer
+        work: Doing,
+        *,
+        timeout_s: float = 30.0,
+        kind: str = "cpu",
+        app: Sequence[AppCode] = (),
+        isolated: bool = False,
+        **answers: Answer,
     ) -> Any:
         launcher.answers |= answers
 
         async def scenario() -> Any:
             id = RuntimeId("chromium", kind)
-            async with BrowserHost(timeout_s=timeout_s) as host, host.runtime(id, ready(graph), app=app) as runtime:
+            async with (
+                BrowserHost(timeout_s=timeout_s, isolated=isolated) as host,
+                host.runtime(id, ready(graph), app=app) as runtime,
+            ):
                 return await work(runtime)
 
         return run(scenario())
 
     return do
+
+
+def test_a_page_that_is_not_isolated_does_not_run_in_place_of_one_that_is(on_page: Any) -> None:
+    with pytest.raises(RuntimeUnavailableError, match="not cross-origin isolated"):
+        on_page(lambda runtime: asyncio.sleep(0), isolated=True)
+    assert on_page(lambda runtime: asyncio.sleep(0, True), isolated=True, hello=lambda it: it | {"is_isolated": True})
 
 
 def test_outputs_come_back_by_the_models_names_and_times_are_told(on_page: Any, x: Array) -> None:

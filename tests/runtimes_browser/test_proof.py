@@ -15,6 +15,8 @@ from pycheck.runtimes.browser import proof
 from pycheck.runtimes.browser.harness import Harness
 from pycheck.types import RuntimeId
 
+HELLO = protocol.Hello(1, "agent", is_isolated=False)
+
 
 def bits(*values: float) -> tuple[int, ...]:
     return struct.unpack(f"<{len(values)}I", struct.pack(f"<{len(values)}f", *values))
@@ -28,7 +30,7 @@ STARTED = protocol.Started(1, "tfjs 4.22.0", "webgl", "GPU", False, 1e-4, {}, {}
 def environment(kind: str, asked_flags: dict[str, FlagValue] | None = None, **changes: Any) -> Any:
     known = {"WEBGL_PACK": "backend-webgl", "TOPOLOGICAL_SORT_CACHE_MAX_ENTRIES": "layers"}
     asked = proof.Asked(RuntimeId("chromium", kind), asked_flags or {}, "Chromium 1", True, known)
-    return proof.environment(asked, protocol.Hello(1, "agent"), replace(STARTED, **changes))
+    return proof.environment(asked, HELLO, replace(STARTED, **changes))
 
 
 def test_a_page_that_runs_what_was_asked_for_has_an_environment() -> None:
@@ -66,7 +68,7 @@ def test_how_half_floats_round_and_overflow_is_told_where_they_are_computed_with
 def test_webkit_s_name_for_every_gpu_is_not_taken_for_its_name() -> None:
     def webkit(renderer: str | None) -> Any:
         asked = proof.Asked(RuntimeId("webkit", "webgl"), {}, "WebKitGTK 2", True, {}, renderer)
-        return proof.environment(asked, protocol.Hello(1, "agent"), replace(STARTED, renderer="Apple GPU"))
+        return proof.environment(asked, HELLO, replace(STARTED, renderer="Apple GPU"))
 
     unknown, known = webkit(None), webkit("llvmpipe")
     assert (unknown.renderer, unknown.software_renderer) == ("Apple GPU", None)

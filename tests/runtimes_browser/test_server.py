@@ -109,6 +109,26 @@ def test_another_site_is_refused(visit: Any, origin: str) -> None:
     assert status(visit, "{origin}/{token}/control", Origin=origin) == 403
 
 
+@pytest.mark.parametrize("isolated", [False, True])
+def test_all_that_an_isolated_page_loads_has_its_headers(isolated: bool) -> None:
+    async def ask() -> list[dict[str, str]]:
+        found = []
+        async with (
+            Server() as server,
+            server.session(Harness.read(), isolated=isolated) as session,
+            aiohttp.ClientSession() as client,
+        ):
+            for path in ("", "harness/courier.js"):
+                async with client.get(f"{session.url}{path}") as answer:
+                    found.append({name.lower(): value for name, value in answer.headers.items()})
+        return found
+
+    asked = {"cross-origin-opener-policy": "same-origin", "cross-origin-embedder-policy": "require-corp"}
+    for headers in asyncio.run(ask()):
+        assert {name: headers.get(name) for name in asked} == (asked if isolated else dict.fromkeys(asked))
+        assert ("blob:" in headers["content-security-policy"]) is isolated
+
+
 def test_a_post_that_names_no_site_is_refused(visit: Any) -> None:
     assert status(visit, "{origin}/{token}/outputs/0", "POST") == 403
 

@@ -325,7 +325,9 @@ def test_a_runs_page_is_relayed_for_as_long_as_it_is_lent(visit: Any) -> None:
             async with hall.client.get(url) as answer:
                 status, policy = answer.status, answer.headers["Content-Security-Policy"]
             async with hall.connect(url) as page:
-                await page.send_str(protocol.encode(protocol.Hello(protocol.PROTOCOL_VERSION, "a phone")))
+                await page.send_str(
+                    protocol.encode(protocol.Hello(protocol.PROTOCOL_VERSION, "a phone", is_isolated=False))
+                )
                 hello = await session.hello()
             return status, policy, hello.user_agent
 

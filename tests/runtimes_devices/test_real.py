@@ -113,6 +113,25 @@ def test_a_device_runs_the_kinds_in_turn_and_its_page_says_so(
     assert capfd.readouterr().out.startswith("device:phone Chromium")
 
 
+def test_a_device_whose_page_is_isolated_runs_the_build_for_threads(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYCHECK_CACHE_DIR", str(tmp_path))
+    place = ("--host", "127.0.0.1", "--port", "0", "--name", "phone", "--isolated")
+    with Listening(tmp_path, *place) as listening, Phone(tmp_path / "phone", listening.address()):
+        listening.wait("device:phone connected")
+        report = compare(model, options("device:phone:wasm", isolated=True))
+    assert report.passed, str(report)
+    assert any(
+        "TF.js's build for threads" in note for r in report.runtimes if r.environment for note in r.environment.notes
+    )
+
+
+def test_a_device_whose_page_is_not_isolated_is_unavailable_to_a_run_that_needs_it(model: Path, phone: Phone) -> None:
+    report = compare(model, options("device:phone:wasm", isolated=True))
+    assert status(report)["device:phone:wasm"] is RuntimeStatus.UNAVAILABLE
+
+
 @pytest.mark.exhaustive
 def test_its_page_says_running_while_it_runs(model: Path, phone: Phone, tmp_path: Path) -> None:
     many = tmp_path / "many.npy"

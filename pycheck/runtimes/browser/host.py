@@ -30,6 +30,7 @@ class BrowserHost:
     the address of a running browser (a Playwright server's or a DevTools address), or "by-hand" if a person opens one.
     `capabilities` is a file that says which browser a WebDriver end is asked for, if `connect` is the address of one.
     `page` is the folder of a page other than pycheck's own. `server` is a running one; without it the host has its own.
+    `isolated` asks for cross-origin isolated pages.
 
     RuntimeUnavailableError if there is no browser, no harness, or the browser does not start.
     """
@@ -47,6 +48,7 @@ class BrowserHost:
         kinds: Collection[str] = (),
         page: Path | None = None,
         server: Server | None = None,
+        isolated: bool = False,
     ) -> None:
         self.engine = engine
         self.timeout_s = timeout_s
@@ -58,6 +60,7 @@ class BrowserHost:
         self._kinds = kinds
         self._page = page
         self._shared = server
+        self._isolated = isolated
         self._stack = AsyncExitStack()
         self._browsers: dict[bool, asyncio.Task[Browser]] = {}
         self._launches: list[asyncio.Task[Browser]] = []
@@ -90,7 +93,7 @@ class BrowserHost:
 
     def session(self) -> AbstractAsyncContextManager[Session]:
         """Make a session for a new page."""
-        return self.server.session(self.harness)
+        return self.server.session(self.harness, isolated=self._isolated)
 
     @property
     def found(self) -> FoundBrowser | None:

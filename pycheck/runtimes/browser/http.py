@@ -25,16 +25,20 @@ _TYPES = {
 _LOCAL = "'self' data: blob:"
 
 
-def policy(origin: str, *, framed: bool = False, frames: bool = False, import_map: str = "") -> str:
+def policy(
+    origin: str, *, framed: bool = False, frames: bool = False, import_map: str = "", isolated: bool = False
+) -> str:
     """Return the Content-Security-Policy: only this origin; 'wasm-unsafe-eval' compiles WebAssembly, not scripts.
 
     `import_map` is the hash of the import map of a page with the user's own code, which may make images, sounds and
     data of its files. `framed` allows a page of this origin to hold the page in a frame, `frames` allows the page to
-    hold such frames.
+    hold such frames. `isolated` allows the scripts that TF.js makes for the threads of its WebAssembly.
     """
+    threads = " blob:" if isolated else ""
     rules = {
         "default-src": "'none'",
-        "script-src": f"'self' 'wasm-unsafe-eval' {import_map}".strip(),
+        "script-src": f"'self'{threads} 'wasm-unsafe-eval' {import_map}".strip(),
+        **({"worker-src": f"'self'{threads}"} if isolated else {}),
         "connect-src": f"'self' {origin.replace('http', 'ws', 1)}{' data: blob:' if import_map else ''}",
         "img-src": _LOCAL if import_map else "data:",
         **({"media-src": _LOCAL} if import_map else {}),
@@ -52,9 +56,15 @@ def import_map_in(policy: str) -> str:
     return found[0] if found else ""
 
 
-def headers(name: str, policy: str) -> dict[str, str]:
-    """Return the headers for a file of this name."""
+#: What makes a page cross-origin isolated, which gives it threads in WebAssembly:
+#: https://html.spec.whatwg.org/multipage/document-lifecycle.html#dom-crossoriginisolated
+_ISOLATING = {"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp"}
+
+
+def headers(name: str, policy: str, *, isolated: bool = False) -> dict[str, str]:
+    """Return the headers for a file of this name; those of an `isolated` page are cross-origin isolated."""
     return {
+        **(_ISOLATING if isolated else {}),
         "Content-Type": _TYPES.get(Path(name).suffix, "application/octet-stream"),
         "Content-Security-Policy": policy,
         "Cross-Origin-Resource-Policy": "same-origin",

@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from ... import protocol, tensors
-from ...errors import InputError, InputsFileError, PycheckError, RuntimeFailedError, RuntimeTimeoutError
+from ...errors import (
+    InputError,
+    InputsFileError,
+    PycheckError,
+    RuntimeFailedError,
+    RuntimeTimeoutError,
+    RuntimeUnavailableError,
+)
 from ...protocol import FlagValue
 from ...types import AppCode, AppFile, Array, ArtifactInfo, Prepared, PreparedFile, RuntimeId, Tensors
 from ..base import Runtime
@@ -309,6 +316,8 @@ class BrowserRuntime(Runtime):
                 f"The page has protocol version {hello.protocol_version}, and pycheck has {protocol.PROTOCOL_VERSION}.",
                 "Rebuild the page: npm run build",
             )
+        if session.isolated and not hello.is_isolated:
+            raise RuntimeUnavailableError("The page is not cross-origin isolated.", proof.isolation_advice(self.id))
         return hello
 
     async def _wait_for_artifact(self, artifact: Awaitable[ArtifactInfo]) -> ArtifactInfo:

@@ -176,6 +176,13 @@ def _of_litert(message: str) -> str:
     return "; ".join(lines)
 
 
+def isolation_advice(id: RuntimeId) -> str:
+    """Return what to do if a page that should be cross-origin isolated is not."""
+    if id.is_on_device:
+        return "Open the device's page over https, from pycheck devices --listen --isolated."
+    return "Remove --isolated, or this runtime: its browser needs https, or has no such isolation."
+
+
 def _advice(id: RuntimeId, message: str) -> str:
     if id.is_on_device:
         return _INSECURE_ADVICE if "no secure context" in message else _DEVICE_ADVICE
@@ -204,9 +211,9 @@ def _renderer(asked: Asked, started: protocol.Started) -> tuple[str | None, bool
 def _notes(asked: Asked, started: protocol.Started) -> list[str]:
     notes = list(started.notes)
     if started.wasm_threads is not None and not asked.id.kind.endswith("webgpu"):
-        notes.append(
-            f"WebAssembly {started.wasm_simd}, {started.wasm_threads} thread{'' if started.wasm_threads == 1 else 's'}"
-        )
+        count = f"{started.wasm_threads} thread{'' if started.wasm_threads == 1 else 's'}"
+        build = ", TF.js's build for threads" if started.flags.get("WASM_HAS_MULTITHREAD_SUPPORT") else ""
+        notes.append(f"WebAssembly {started.wasm_simd}, {count}{build}")
     if started.backend in _FORWARDING:
         forward, threshold = _FORWARDING[started.backend]
         if started.flags.get(forward):

@@ -108,9 +108,9 @@ class Server:
             await self._runner.cleanup()
 
     @asynccontextmanager
-    async def session(self, harness: Harness) -> AsyncIterator[Session]:
-        """Make a session for a new page of this build; its address is valid within this context."""
-        session = Session(self.origin, harness)
+    async def session(self, harness: Harness, *, isolated: bool = False) -> AsyncIterator[Session]:
+        """Make a session for a new page of this build, see `Session`; its address is valid within this context."""
+        session = Session(self.origin, harness, isolated=isolated)
         self._sessions[session.token] = session
         try:
             yield session
@@ -133,23 +133,16 @@ class Server:
             return web.Response()
         return response
 
-    def _headers(self, name: str) -> dict[str, str]:
-        return http.headers(name, self.policy)
-
-    @property
-    def policy(self) -> str:
-        """Return the Content-Security-Policy of its pages."""
-        return self._policy()
-
-    def _policy(self, import_map: str = "") -> str:
-        return http.policy(self.origin, import_map=import_map)
+    def _headers(self, request: web.Request, name: str, import_map: str = "") -> dict[str, str]:
+        isolated = self._session(request).isolated
+        policy = http.policy(self.origin, import_map=import_map, isolated=isolated)
+        return http.headers(name, policy, isolated=isolated)
 
     async def _page(self, request: web.Request) -> web.StreamResponse:
         response = await self._send_harness(request, "index.html")
         if (app := self._session(request).app) and response.text:
             html, map_hash = app.page(response.text)
-            headers = http.headers("index.html", self._policy(map_hash))
-            return web.Response(body=html.encode(), headers=headers)
+            return web.Response(body=html.encode(), headers=self._headers(request, "index.html", map_hash))
         return response
 
     async def _control(self, request: web.Request) -> web.StreamResponse:
@@ -170,7 +163,7 @@ class Server:
             if not name.endswith(".map"):  # only developer tools request it
                 session.fail(incomplete(session.harness.folder / name, "its build does not list it"))
             raise web.HTTPNotFound
-        return web.Response(body=content, headers=self._headers(name))
+        return web.Response(body=content, headers=self._headers(request, name))
 
     async def _artifact_file(self, request: web.Request) -> web.StreamResponse:
         path = self._session(request).artifact.get(request.match_info["name"])
@@ -189,20 +182,20 @@ class Server:
     async def _user_file(self, request: web.Request) -> web.StreamResponse:
         file = self._session(request).file(request.match_info["name"])
         if isinstance(file, bytes):
-            return web.Response(body=file, headers=self._headers(""))
+            return web.Response(body=file, headers=self._headers(request, ""))
         try:
-            return await http.send_file(request, file, self._headers(""))
+            return await http.send_file(request, file, self._headers(request, ""))
         except OSError as error:
             if isinstance(error, ConnectionError):
                 raise
             raise web.HTTPNotFound(text=error.strerror) from None
 
     async def _send_file(self, request: web.Request, path: Path) -> web.StreamResponse:
-        return await http.send_file(request, path, self._headers(path.name))
+        return await http.send_file(request, path, self._headers(request, path.name))
 
     async def _send_inputs(self, request: web.Request) -> web.StreamResponse:
         encoded = self._session(request).inputs(request.match_info["name"])
-        response = web.StreamResponse(headers=self._headers("inputs.safetensors"))
+        response = web.StreamResponse(headers=self._headers(request, "inputs.safetensors"))
         response.content_length = encoded.size_bytes
         await response.prepare(request)
         for part in encoded.parts:
@@ -213,4 +206,4 @@ class Server:
 
     async def _receive_outputs(self, request: web.Request) -> web.StreamResponse:
         await self._session(request).receive_outputs(request.match_info["name"], request)
-        return web.Response(headers=self._headers("reply.txt"))
+        return web.Response(headers=self._headers(request, "reply.txt"))

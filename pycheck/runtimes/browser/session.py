@@ -29,10 +29,14 @@ _HANG_UP_S = 1.0
 
 
 class Session:
-    """One page: its address, its WebSocket, its files, and the data that it sends."""
+    """One page: its address, its WebSocket, its files, and the data that it sends.
 
-    def __init__(self, origin: str, harness: Harness) -> None:
+    `isolated` asks for a cross-origin isolated page.
+    """
+
+    def __init__(self, origin: str, harness: Harness, *, isolated: bool = False) -> None:
         self.harness = harness
+        self.isolated = isolated
         self.token = secrets.token_urlsafe(32)
         self.url = f"{origin}/{self.token}/"
         self.artifact: Mapping[str, Path] = {}

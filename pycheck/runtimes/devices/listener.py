@@ -82,17 +82,25 @@ class Listener:
     """Both servers, as an asynchronous context manager; `tell` receives events.
 
     `host` is an address of this machine, `port` 0 a free one; `public_url` is the origin of a tunnel or a proxy that
-    leads there. Devices get the first free of `names`, in the order in which they connect; then a name from their
-    browsers. UsageError if the address cannot be used.
+    leads there. With `isolated`, the pages are cross-origin isolated. Devices get the first free of `names`, in the
+    order in which they connect; then a name from their browsers. UsageError if the address cannot be used.
     """
 
     url: str
 
     def __init__(
-        self, host: str, port: int, names: Sequence[str], tell: Callable[[Event], None], public_url: str | None = None
+        self,
+        host: str,
+        port: int,
+        names: Sequence[str],
+        tell: Callable[[Event], None],
+        public_url: str | None = None,
+        *,
+        isolated: bool = False,
     ) -> None:
         self._bind, self._port = host, port
         self._public_url = public_url
+        self._isolated = isolated
         self._names = tuple(names)
         self._tell = tell
         self._stack = AsyncExitStack()
@@ -182,7 +190,7 @@ class Listener:
             if relay is not None:
                 if not self._is_from(relay.device, request):
                     raise web.HTTPNotFound
-                return await pass_on(relay, request, self._client, self._origin)
+                return await pass_on(relay, request, self._client, self._origin, isolated=self._isolated)
             response = await handler(request)
         except ConnectionError:  # the device has gone in the meantime
             return web.Response()
@@ -192,7 +200,7 @@ class Listener:
         raise web.HTTPNotFound
 
     def _headers(self, name: str) -> dict[str, str]:
-        return http.headers(name, http.policy(self._origin, frames=True))
+        return http.headers(name, http.policy(self._origin, frames=True), isolated=self._isolated)
 
     @property
     def _cookie(self) -> str:

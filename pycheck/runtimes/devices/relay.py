@@ -18,8 +18,13 @@ HEARTBEAT_S = 10.0
 _HANG_UP_S = 1.0
 
 
-async def pass_on(relay: Relay, request: web.Request, client: aiohttp.ClientSession, origin: str) -> web.StreamResponse:
-    """Return the answer of the run's server, with the policy of this one at `origin`; 502 if the run's has gone."""
+async def pass_on(
+    relay: Relay, request: web.Request, client: aiohttp.ClientSession, origin: str, *, isolated: bool
+) -> web.StreamResponse:
+    """Return the answer of the run's server, with the policy of this one at `origin`; 502 if the run's has gone.
+
+    A frame in an `isolated` page is isolated too, or the browser does not load it.
+    """
     target = URL(relay.origin + request.raw_path, encoded=True)
     passed = {name: request.headers[name] for name in ("Content-Length",) if name in request.headers}
     if "Origin" in request.headers:  # checked; these are for this server
@@ -30,8 +35,9 @@ async def pass_on(relay: Relay, request: web.Request, client: aiohttp.ClientSess
     try:
         async with client.request(request.method, target, headers=passed, data=body) as answer:
             import_map = http.import_map_in(answer.headers.get("Content-Security-Policy", ""))
-            policy = http.policy(origin, framed=True, import_map=import_map)
-            response = web.StreamResponse(status=answer.status, headers=http.headers("", policy))
+            policy = http.policy(origin, framed=True, import_map=import_map, isolated=isolated)
+            headers = http.headers("", policy, isolated=isolated)
+            response = web.StreamResponse(status=answer.status, headers=headers)
             response.content_type = answer.content_type
             if answer.content_type == "application/wasm":  # up to 9 MB, a third when compressed
                 response.enable_compression()
