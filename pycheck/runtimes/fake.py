@@ -256,12 +256,14 @@ class FakePage(BrowserRuntime):
             flags=dict(self._flags),
             flags_set=dict(self._flags),
         )
+        self._begun = self.environment, dict(self.timings_s)
         if self._artifact is not None:
             self._model = self._model_of(await asyncio.shield(asyncio.ensure_future(self._artifact)))
 
     async def load(self, artifact: ArtifactInfo) -> None:
-        """Take the model of a different artifact."""
+        """Take the model of a different artifact, without the state of the earlier one."""
         self._model = self._model_of(artifact)
+        await self.reload()
 
     async def predict(self, inputs: Tensors, *, samples: int = 1, timed: bool = True) -> Tensors:
         """Compute the outputs in the precision of this kind."""

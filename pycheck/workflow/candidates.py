@@ -161,7 +161,7 @@ class Candidates:
         runtime: BrowserRuntime | None = None
         making: AnswersInMaking | None = None
         status, error, is_refused, predictions = RuntimeStatus.OK, None, False, 0
-        artifact = ground.artifacts[id.is_litert]
+        artifact, ready = ground.artifacts[id.is_litert], self._setting.shared.ready
 
         async def begin() -> AnswersInMaking | None:
             if self._answers is None:
@@ -171,7 +171,7 @@ class Candidates:
         try:
             observe(str(id), "starting", 0, count)
             async with AsyncExitStack() as stack:
-                if runtime := await self._setting.shared.ready.take(options, id):
+                if runtime := await ready.take(options, id, artifact):
                     stack.push_async_exit(runtime)
                     await runtime.load(await artifact)
                 else:
@@ -184,6 +184,8 @@ class Candidates:
                 if self._keeps_open:
                     self.pages[id] = runtime
                     self._stack.push_async_exit(stack.pop_all())
+                elif not self.changed.get(id) and await ready.keep(options, runtime, await artifact):
+                    stack.pop_all()
         except RuntimeFailedError as failure:
             status, error = status_of(failure), str(failure)
             if is_refused := isinstance(failure, UnsupportedModelError):

@@ -178,7 +178,7 @@ class Run:
         preparing = [self._python.single()] if self._prepares_trace and self._artifact else []
         # Those that compile shaders take longest, and so start first where not all run at once.
         order = sorted(options.runtimes, key=lambda runtime: not runtime.kind.startswith("web"))
-        candidates: list[Awaitable[Any]] = [self._candidates.run(runtime, ground) for runtime in order]
+        candidates = (self._candidates.run(runtime, ground) for runtime in order)
         of_power = self._artifact if options.power else None
         powers = [self._measure_power(began_at, of_power)] if of_power and not first else []
         try:

@@ -104,6 +104,7 @@ class BrowserRuntime(Runtime):
                 browser.engine,
             )
             self.environment = proof.environment(asked, hello, started)
+        self._begun = self.environment, dict(self.timings_s)
         if self._artifact is not None:
             await self._load(await self._wait_for_artifact(self._artifact))
 
@@ -229,6 +230,10 @@ class BrowserRuntime(Runtime):
     async def load(self, artifact: ArtifactInfo) -> None:
         """Load a different artifact into this page; the present one is disposed."""
         await self._load(artifact)
+
+    def renew(self) -> None:
+        """Forget what a run has measured and noted, so that the page serves another one, which begins with `load`."""
+        self.environment, self.timings_s = self._begun[0], dict(self._begun[1])
 
     async def reload(self) -> None:
         """Load the present artifact again, as a page does that starts anew with the same backend."""
