@@ -19,7 +19,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from ..checks.configuration import Configuration
-from ..checks.running import Observer, Pages, keep_nothing, outcome_of, pages_for, silent, with_page
+from ..checks.running import Observer, Pages, keep_nothing, outcome_of, pages_for, run, silent, with_page
 from ..checks.scope import Outcome, is_timed
 from ..checks.variants import Variant
 from ..errors import RuntimeFailedError
@@ -28,6 +28,7 @@ from ..report.codec import decode
 from ..system.cache import content_key
 from ..system.together import together
 from ..types import Report, VariantFailure
+from ..workflow.pipeline import Workbench
 from . import tasks
 from .connecting import Cluster, connected
 from .dividing import Work, check_variants, is_divided, runtimes_of
@@ -59,10 +60,38 @@ async def spread(
     What is missing because the cluster ended is a failure that says so. Errors of `connected`, and UsageError for a
     variant that cannot run on a cluster.
     """
-    if not variants:
-        return {}
     is_here = where == "local"
     check_variants(variants, is_here=is_here)
+    kept = await _kept(config, variants, observe, keep) if is_here else {}
+    variants = [variant for variant in variants if variant.name not in kept]
+    return {**kept, **await _spread(where, config, variants, observe, keep, note)}
+
+
+async def _kept(
+    config: Configuration, variants: Sequence[Variant], observe: Observer, keep: Callable[[Outcome], None]
+) -> Mapping[str, Outcome]:
+    """Return the results of the variants that this machine has in the cache, for which no worker need start."""
+    async with Workbench() as bench:
+        known = [
+            variant
+            for variant in variants
+            if is_divided(variant.options)
+            and not (variant.release or is_timed(config, variant.name))
+            and await bench.is_kept(variant.entry.path, variant.entry.inputs, variant.options)
+        ]
+        return await run(config, known, observe, keep, bench)
+
+
+async def _spread(
+    where: str,
+    config: Configuration,
+    variants: Sequence[Variant],
+    observe: Observer,
+    keep: Callable[[Outcome], None],
+    note: Callable[[str], None],
+) -> Mapping[str, Outcome]:
+    if not variants:
+        return {}
     runtimes = tuple(dict.fromkeys(runtime for variant in variants for runtime in variant.options.runtimes))
     async with (
         connected(where, replace(variants[0].options, runtimes=runtimes), note) as cluster,

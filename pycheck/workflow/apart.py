@@ -41,17 +41,23 @@ async def convert(run: Run, given: Any) -> None:
 
 async def refer(run: Run, given: Any) -> None:
     """Compute the results in Python; RuntimeFailedError if float32 itself fails."""
-    opened, setting = await _open(run, given), run.setting
-    advance = run.advance(opened.inputs)
-    await References(
-        setting.source,
-        opened.info.references,
-        opened.inputs,
-        opened.batch_size,
-        setting.cache,
-        setting.shared.executor,
-        advance,
-    ).compute()
+    await _references(run, await _open(run, given)).compute()
+
+
+async def is_kept(run: Run, given: Any) -> bool:
+    """Tell whether a comparison would take everything from the cache: results in Python, and each candidate's answers.
+
+    A kept answer that is to be checked is none.
+    """
+    setting = run.setting
+    if not await setting.source.is_known():
+        return False
+    opened = await _open(run, given)
+    if not await _references(run, opened).are_kept():
+        return False
+    candidates = Candidates(setting, run.answers)
+    await candidates.find_answers(opened.info.signature, opened.inputs, opened.batch_size)
+    return candidates.known.keys() >= set(setting.options.runtimes)
 
 
 async def answer(run: Run, given: Any, runtime: RuntimeId, folder: Path) -> RuntimeRecord:
@@ -86,6 +92,12 @@ async def _open(run: Run, given: Any) -> _Opened:
     info = await source.info()
     inputs = await run.open_inputs(given)
     return _Opened(info, inputs, await batch_size_of(source, run.setting.options, inputs))
+
+
+def _references(run: Run, opened: _Opened) -> References:
+    setting, (info, inputs, batch_size) = run.setting, (opened.info, opened.inputs, opened.batch_size)
+    advance, executor = run.advance(inputs), setting.shared.executor
+    return References(setting.source, info.references, inputs, batch_size, setting.cache, executor, advance)
 
 
 async def _artifact(run: Run, opened: _Opened, *, is_litert: bool) -> Any:

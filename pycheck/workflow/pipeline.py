@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
-from ..errors import UsageError
+from ..errors import PycheckError, UsageError
 from ..inputs import from_arrays, open_inputs
 from ..model.kind import is_tflite
 from ..options.replay import command_line
@@ -23,6 +23,7 @@ from ..system.cache import Cache
 from ..system.folders import check_new_folder, write_folder
 from ..system.stamps import Stamps, stamps
 from ..types import Report, RuntimeId, RuntimeStatus
+from . import apart
 from .answers import Answers
 from .brought import Brought
 from .browsers import Hosts
@@ -101,6 +102,14 @@ class Workbench:
         sources = [self.make_source(*work, Cache(enabled=False), self._shared.executor) for work in works[:1]]
         pages = self._shared.ready.prepare([options for _, options in works])
         await asyncio.gather(pages, *(source.tensorflow() for source in sources), return_exceptions=True)
+
+    async def is_kept(self, model: Path, inputs: Path | None, options: Options) -> bool:
+        """Tell whether a compare would take everything from the cache; False if it would fail."""
+        try:
+            async with self.opened(model, options, silent, inputs=inputs, prunes=False) as run:
+                return await apart.is_kept(run, inputs)
+        except (PycheckError, OSError):  # the compare says why
+            return False
 
     async def compare(
         self,

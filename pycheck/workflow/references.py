@@ -100,6 +100,11 @@ class References:
         except (OSError, ValueError, LookupError, TypeError, AttributeError):
             return None  # running the artifact says what is damaged
 
+    async def are_kept(self) -> bool:
+        """Tell whether these results are in the cache."""
+        key = await self.cache_key()
+        return key is not None and self.cache.find("native", key) is not None
+
     @property
     def size_runtime(self) -> RuntimeId:
         """Return the runtime that errors are measured against."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,7 +16,7 @@ from pycheck.cluster import spreading, tasks, working
 from pycheck.cluster.connecting import Cluster
 from pycheck.cluster.members import PYTHON, engine_resource
 from pycheck.cluster.plugin import CheckPlugin
-from pycheck.errors import RuntimeUnavailableError
+from pycheck.errors import RuntimeUnavailableError, UsageError
 from pycheck.runtimes.fake import Fault
 
 from ..conftest import Cli
@@ -159,6 +160,27 @@ def test_an_unchanged_check_takes_the_kept_answers_of_the_workers(work: Path, co
 
 def _dies(*_: Any, **__: Any) -> Any:
     raise KilledWorker("part", SimpleNamespace(address="tcp://worker"), 3)
+
+
+def test_what_this_machine_has_kept_needs_no_worker_of_it(
+    work: Path, fakes: Fakes, command: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fakes.identity = "browser 1"
+
+    def told(*words: str) -> tuple[int, str]:
+        said = command("check", *words)
+        return said.code, re.sub(r"in \d+ s", "", said.out) or said.err
+
+    assert command("check", "m").code == 1
+    one = told("m", "--recheck", "0")
+
+    def connected(*_: Any) -> Any:
+        raise UsageError("There is no cluster.")
+
+    monkeypatch.setattr(spreading, "connected", connected)
+    assert told("m", "--recheck", "0", "--dask", "local") == one
+    for more in ((), ("m", "--fresh"), ("m", "--recheck", "1")):
+        assert "There is no cluster." in told(*more, "--dask", "local")[1]
 
 
 def test_a_runtime_that_ends_every_worker_is_failed_and_the_others_stand(
