@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import sys
 from pathlib import Path
-from types import ModuleType
 
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
 
@@ -31,11 +31,11 @@ class OwnModules:
 
     def _found(self) -> dict[str, Path]:
         new = {name: module for name, module in [*sys.modules.items()] if name not in self._before}
-        return {name: file for name, module in new.items() if (file := _own_file(module))}
+        return {name: file for name, module in new.items() if (file := _own_file(getattr(module, "__file__", None)))}
 
 
-def _own_file(module: ModuleType | None) -> Path | None:
-    name = getattr(module, "__file__", None)
+@functools.cache  # TensorFlow has thousands of modules
+def _own_file(name: object) -> Path | None:
     if not isinstance(name, str) or not name.endswith(".py"):
         return None
     file = Path(name).absolute()
