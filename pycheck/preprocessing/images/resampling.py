@@ -44,12 +44,19 @@ class Window:
     end: int
 
 
-_NAMES = {"bicubic": "bicubic", "sharp-bicubic": "bicubic (a = -0.75)", "box": "box", "lanczos": "Lanczos"}
+_NAMES = {
+    "sixteenths": "bilinear in 16 steps",
+    "bicubic": "bicubic",
+    "sharp-bicubic": "bicubic (a = -0.75)",
+    "box": "box",
+    "lanczos": "Lanczos",
+}
 
 _ANTIALIASED = tuple(Kernel(method, antialias=True) for method in ("bilinear", "bicubic", "lanczos"))
-#: All that are tried: those of tf.image, TF.js, Pillow and OpenCV.
+#: All that are tried: those of tf.image, TF.js, Pillow and OpenCV, and that of a canvas.
 KERNELS = (
     *(Kernel(method, centers) for method in ("bilinear", "nearest") for centers in ("half", "plain", "aligned")),
+    Kernel("sixteenths"),
     Kernel("bicubic"),
     Kernel("sharp-bicubic"),
     Kernel("lanczos"),
@@ -142,8 +149,12 @@ def taps_of(kernel: Kernel, window: Window, wanted: int) -> _Taps:
     """Return what each of `wanted` new pixels is made of; weights sum to 1 also at the edges."""
     new = np.arange(wanted, dtype=np.float64)
     start, scale = window.start, window.length / wanted
+    middles = (new + 0.5) * scale
+    if kernel.method == "sixteenths":  # Skia computes in float32, which decides ties
+        inverse = np.float32(1) / np.float32(wanted / window.length)
+        middles = (inverse * (new + 0.5).astype(np.float32)).astype(np.float64)
     if kernel.centers == "half":
-        at = start + (new + 0.5) * scale - 0.5
+        at = start + middles - 0.5
     elif kernel.centers == "plain":
         at = start + new * scale
     else:
@@ -156,7 +167,7 @@ def taps_of(kernel: Kernel, window: Window, wanted: int) -> _Taps:
     radius = _RADII[kernel.method] * widening + (0.5 if kernel.method == "area" else 0.0)
     count = int(np.ceil(2 * radius)) + 2
     # In the order of Pillow's sums, so that the same pixels lie at the edge of a box.
-    center = start + (new + 0.5) * scale if kernel.centers == "half" else at + 0.5
+    center = start + middles if kernel.centers == "half" else at + 0.5
     low, high = (np.floor(center + side * radius + 0.5)[:, None] for side in (-1, 1))
     index = low.astype(int) + np.arange(count)
     weight = _FUNCTIONS[kernel.method](index - center[:, None] + 0.5, widening)
@@ -184,6 +195,15 @@ def _triangle(distance: Array, widening: float) -> Array:
     return np.asarray(np.maximum(0.0, 1 - np.abs(distance) * (1 / widening)))
 
 
+def _sixteenths(distance: Array, widening: float) -> Array:
+    """Return the weights of a canvas that the processor draws: the place between two pixels has 4 bits.
+
+    Source: Skia, SkBitmapProcState_matrixProcs.cpp. The sum is rounded down to a byte.
+    """
+    steps = np.floor(16 * np.where(distance > 0, 1 - distance, -distance) + 1e-9) / 16
+    return np.asarray(np.where(np.abs(distance) < 1, np.where(distance > 0, steps, 1 - steps), 0.0))
+
+
 def _box(distance: Array, widening: float) -> Array:
     x = distance * (1 / widening)
     return np.asarray(((x > -0.5) & (x <= 0.5)).astype(float))
@@ -202,10 +222,19 @@ def _lanczos(distance: Array, widening: float) -> Array:
 
 _FUNCTIONS: dict[str, Callable[[Array, float], Array]] = {
     "bilinear": _triangle,
+    "sixteenths": _sixteenths,
     "bicubic": _cubic(-0.5),
     "sharp-bicubic": _cubic(-0.75),
     "lanczos": _lanczos,
     "area": _overlap,
     "box": _box,
 }
-_RADII = {"bilinear": 1.0, "bicubic": 2.0, "sharp-bicubic": 2.0, "lanczos": 3.0, "area": 0.5, "box": 0.5}
+_RADII = {
+    "bilinear": 1.0,
+    "sixteenths": 1.0,
+    "bicubic": 2.0,
+    "sharp-bicubic": 2.0,
+    "lanczos": 3.0,
+    "area": 0.5,
+    "box": 0.5,
+}

@@ -238,6 +238,8 @@ def _taps(kernel: Kernel, *, pillow: bool) -> str:
         "plain": "start + place * scale + 0.5",
         "aligned": "start + (place * (length - 1)) / Math.max(wanted - 1, 1) + 0.5",
     }[kernel.centers]
+    if kernel.method == "sixteenths":  # Skia computes in float32, which decides ties
+        center = "start + Math.fround(Math.fround(1 / Math.fround(wanted / length)) * (place + 0.5))"
     if kernel.method == "nearest":
         return parts.TAPS_NEAREST.format(center=center, shift=0.5 if kernel.centers == "plain" else 0)
     return parts.TAPS.format(

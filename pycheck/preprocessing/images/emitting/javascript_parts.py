@@ -165,6 +165,7 @@ const levels = Float64Array.from({{length: 256}}, (_, byte) => {{
 #: Weight of an old pixel `at`, as a function of its distance.
 KERNELS = {
     "bilinear": "Math.max(0, 1 - Math.abs(distance) * (1 / widening))",
+    "sixteenths": "sixteenths(distance)",
     "bicubic": "cubic(distance * (1 / widening), -0.5)",
     "sharp-bicubic": "cubic(distance * (1 / widening), -0.75)",
     "lanczos": "lanczos(distance * (1 / widening))",
@@ -173,6 +174,7 @@ KERNELS = {
 }
 REACHES = {
     "bilinear": "widening",
+    "sixteenths": "widening",
     "bicubic": "2 * widening",
     "sharp-bicubic": "2 * widening",
     "lanczos": "3 * widening",
@@ -180,6 +182,14 @@ REACHES = {
     "box": "widening / 2",
 }
 FUNCTIONS = {
+    "sixteenths": """\
+/** The weights of a canvas: bilinear interpolation, with the place between two pixels in 4 bits. */
+function sixteenths(distance) {
+  if (Math.abs(distance) >= 1) return 0;
+  const steps = Math.floor(16 * (distance > 0 ? 1 - distance : -distance) + 1e-9) / 16;
+  return distance > 0 ? steps : 1 - steps;
+}
+""",
     "cubic": """\
 function cubic(distance, a) {
   const x = Math.abs(distance);

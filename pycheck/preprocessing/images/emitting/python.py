@@ -40,7 +40,9 @@ def python(side: Side, origin: str) -> str:
     ]
     if not _by_pillow(making):
         lines += ["", _weights(making.kernel), ""]
-        lines += [parts.CUBIC, ""] if "cubic(" in parts.KERNELS.get(making.kernel.method, "") else []
+        for function in (parts.CUBIC, parts.SIXTEENTHS):
+            name = function.rpartition("def ")[2].partition("(")[0]
+            lines += [function, ""] if f"{name}(" in parts.KERNELS.get(making.kernel.method, "") else []
         lines += [parts.RESIZE]
     return "\n".join(lines).rstrip("\n") + "\n"
 
@@ -239,6 +241,8 @@ def _weights(kernel: Kernel) -> str:
         "plain": "start + np.arange(wanted) * scale + 0.5",
         "aligned": "start + np.arange(wanted) * (length - 1) / max(wanted - 1, 1) + 0.5",
     }[kernel.centers]
+    if kernel.method == "sixteenths":
+        center = "start + skia(scale, wanted)"
     if kernel.method == "nearest":
         return parts.WEIGHTS_NEAREST.format(center=center, shift=0.5 if kernel.centers == "plain" else 0)
     return parts.WEIGHTS.format(
