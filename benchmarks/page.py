@@ -55,7 +55,7 @@ def build_bundle(folder: Path) -> None:
     options = ["--bundle", "--format=esm", "--target=es2022", "--minify-syntax", "--minify-whitespace"]
     options += [f"--external:{name}" for name in node_only] + ["--log-level=error", f"--outdir={folder}"]
     subprocess.run([esbuild, ROOT / "benchmarks" / "bare.js", *options], check=True, cwd=ROOT)
-    for file in (ROOT / "pycheck" / "_harness").glob("*.wasm"):
+    for file in (ROOT / "node_modules" / "@tensorflow" / "tfjs-backend-wasm" / "dist").glob("*.wasm"):
         (folder / file.name).write_bytes(file.read_bytes())
 
 
