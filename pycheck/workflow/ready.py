@@ -65,11 +65,13 @@ class ReadyPages:
     ) -> BrowserRuntime | None:
         """Return the page for a runtime with an artifact, which the caller closes; None if there is none that works."""
         key = _key(options, runtime)
-        if used := self._used.pop(key, None):
-            if used.page.is_alive and used.topology == await asyncio.to_thread(_topology, await artifact):
-                used.page.renew()
-                return used.page
-            await used.page.close()
+        if key in self._used:
+            topology = await asyncio.to_thread(_topology, await artifact)  # the page waits on if this fails or ends
+            if used := self._used.pop(key, None):
+                if used.page.is_alive and used.topology == topology:
+                    used.page.renew()
+                    return used.page
+                await used.page.close()
         opening = self._opening.pop(key, None)
         if opening is None:
             return None
@@ -87,11 +89,13 @@ class ReadyPages:
 
     async def keep(self, options: Options, page: BrowserRuntime, artifact: ArtifactInfo) -> bool:
         """Keep a page in which an artifact has run, for a next run, if that saves time; tell whether it is kept."""
-        key = _key(options, page.id)
         is_compiled = page.id.kind.startswith("web")
-        if not (self._is_prepared and is_compiled and page.is_alive) or key in (*self._used, *self._opening):
+        if not (self._is_prepared and is_compiled and page.is_alive):
             return False
-        self._used[key] = _Used(page, await asyncio.to_thread(_topology, artifact))
+        topology, key = await asyncio.to_thread(_topology, artifact), _key(options, page.id)
+        if key in (*self._used, *self._opening):  # another run of the same options was first
+            return False
+        self._used[key] = _Used(page, topology)
         return True
 
     async def close(self) -> None:

@@ -141,6 +141,9 @@ def test_a_page_with_programs_serves_artifacts_that_differ_in_their_weights_and_
         both = options("chromium:cpu", "chromium:webgl")
         await ready.prepare([both])
         page, plain = await ready.take(both, WEBGL, of("a", "{}")), await ready.take(both, CPU, of("a", "{}"))
+        await ready.prepare([both])
+        other_page = await ready.take(both, WEBGL, of("a", "{}"))
+        assert other_page
         assert page and plain and not await ready.keep(both, plain, await of("a", "{}"))
         page.timings_s["first_predict"] = 1.0
         page.note("of the first run")
@@ -149,6 +152,13 @@ def test_a_page_with_programs_serves_artifacts_that_differ_in_their_weights_and_
         again = await ready.take(both, WEBGL, of("b", "{}"))
         assert again is page and "first_predict" not in page.timings_s and not page.environment.notes
         assert await ready.keep(both, page, await of("b", "{}"))
+        failed = asyncio.get_running_loop().create_future()
+        failed.set_exception(RuntimeFailedError("it cannot be converted"))
+        with pytest.raises(RuntimeFailedError):
+            await ready.take(both, WEBGL, failed)
+        assert await ready.take(both, WEBGL, of("b", "{}")) is page
+        assert await ready.keep(both, page, await of("b", "{}"))
+        assert not await ready.keep(both, other_page, await of("b", "{}"))
         assert await ready.take(both, WEBGL, of("c", "[]")) is None
         await ready.prepare([both])
         other = await ready.take(both, WEBGL, of("c", "[]"))
