@@ -40,3 +40,9 @@ def test_a_name_that_is_not_public_is_not_there() -> None:
 def test_the_modules_of_training_leave_tensorflow_to_the_loading_of_a_model_which_does_it_quietly() -> None:
     modules = "pycheck.training, pycheck.training.recipe, pycheck.training.compiled"
     assert _run(f"import sys, {modules}; print('tensorflow' in sys.modules)") == "False"
+
+
+def test_a_run_whose_answers_are_kept_imports_no_web_server() -> None:
+    said = _run("import sys, pycheck.workflow.pipeline, pycheck.cli.commands; print(*sys.modules)").split()
+    assert "pycheck.workflow.run" in said
+    assert not {"aiohttp", "pycheck.protocol", "playwright"} & set(said)

@@ -7,15 +7,27 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..options.values import BrowserChoice, Options
-from ..runtimes import devices
-from ..runtimes.browser.host import BrowserHost
-from ..runtimes.browser.server import Server
 from ..runtimes.launching.identity import identify
 from ..runtimes.launching.remote import leaves_for, tell_that_model_leaves
 from ..types import DEVICE, RuntimeId
+
+if TYPE_CHECKING:
+    from ..runtimes.browser.host import BrowserHost
+    from ..runtimes.browser.server import Server
+
+
+def browser_host(engine: str, **options: Any) -> BrowserHost:
+    """Make the host of an engine's browser.
+
+    What hosts need (a web server, the protocol of the pages) is only imported here: a run whose answers are all kept
+    has no host, and is the one that should be fast.
+    """
+    from ..runtimes.browser.host import BrowserHost
+
+    return BrowserHost(engine, **options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +61,7 @@ class Hosts:
 
     def __init__(
         self,
-        make_host: Callable[..., BrowserHost] = BrowserHost,
+        make_host: Callable[..., BrowserHost] = browser_host,
         identify: Callable[..., str | None] = identify,
         *,
         sends_models: bool = True,
@@ -96,10 +108,10 @@ class Hosts:
             if not task.done():
                 task.cancel()
         for host in await asyncio.gather(*self._starting.values(), return_exceptions=True):
-            if isinstance(host, BrowserHost):
+            if not isinstance(host, BaseException):
                 await host.__aexit__(None, None, None)
         for server in await asyncio.gather(*self._servers.values(), return_exceptions=True):
-            if isinstance(server, Server):
+            if not isinstance(server, BaseException):
                 await server.__aexit__(None, None, None)
 
     async def _start(self, asked: Asked, kinds: list[str]) -> BrowserHost:
@@ -121,14 +133,24 @@ class Hosts:
         return await host.__aenter__()
 
     def _tell_where_models_go(self, asked: Asked) -> None:
-        device_at = devices.public_url() if asked.engine.startswith(DEVICE) else None
-        if (place := device_at or leaves_for(asked.choice.address, asked.public_url)) and place not in self._told:
+        if (place := _place_of_models(asked)) and place not in self._told:
             self._told.add(place)
             tell_that_model_leaves(place, allowed=asked.may_leave)
 
     async def _server(self, public_url: str, port: int) -> Server:
         """Return the server at a public address, which all engines share: one tunnel leads to all of them."""
+        from ..runtimes.browser.server import Server
+
         address = (public_url, port)
         if address not in self._servers:
             self._servers[address] = asyncio.create_task(Server(public_url=public_url, port=port).__aenter__())
         return await asyncio.shield(self._servers[address])
+
+
+def _place_of_models(asked: Asked) -> str | None:
+    """Return where the browser's models go, if that is not this machine."""
+    if asked.engine.startswith(DEVICE):
+        from ..runtimes.devices import public_url
+
+        return public_url() or leaves_for(asked.choice.address, asked.public_url)
+    return leaves_for(asked.choice.address, asked.public_url)

@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from ..errors import RuntimeFailedError, UnsupportedModelError
 from ..inputs import Inputs
 from ..runtimes.base import status_of
-from ..runtimes.browser.page import BrowserRuntime
 from ..types import (
     ArtifactInfo,
     Batch,
@@ -31,6 +31,9 @@ from .references import References
 from .repeating import ANSWERS, Predicted, changed_answers
 from .setting import Setting
 from .store import OutputStore
+
+if TYPE_CHECKING:
+    from ..runtimes.browser.page import BrowserRuntime
 
 
 @dataclass(frozen=True, slots=True)

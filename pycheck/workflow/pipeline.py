@@ -17,7 +17,6 @@ from ..inputs import from_arrays, open_inputs
 from ..model.kind import is_tflite
 from ..options.replay import command_line
 from ..options.values import LITERT_RUNTIMES, Options
-from ..runtimes.browser.host import BrowserHost
 from ..runtimes.launching.identity import identify
 from ..system.cache import Cache
 from ..system.folders import check_new_folder, write_folder
@@ -26,7 +25,7 @@ from ..types import Report, RuntimeId, RuntimeStatus
 from . import apart
 from .answers import Answers
 from .brought import Brought
-from .browsers import Hosts
+from .browsers import Hosts, browser_host
 from .evaluation import Measurements, conclude
 from .files.comparing import compared_from, with_pipeline
 from .files.prepared import as_inputs
@@ -41,6 +40,7 @@ from .setting import Observer, Setting, Shared, silent
 from .store import PendingRun, open_run, read_outputs, starts
 
 if TYPE_CHECKING:
+    from ..runtimes.browser.host import BrowserHost
     from ..training import RecipeText
 
 T = TypeVar("T")
@@ -54,7 +54,7 @@ class Workbench:
 
     #: The factories of both sides of a run. Tests of judging and reporting replace them by runtimes/fake.py.
     make_source: ClassVar[Callable[..., Source]] = Source
-    make_host: ClassVar[Callable[..., BrowserHost]] = BrowserHost
+    make_host: ClassVar[Callable[..., BrowserHost]] = staticmethod(browser_host)
     identify: ClassVar[Callable[..., str | None]] = staticmethod(identify)
 
     def __init__(self) -> None:

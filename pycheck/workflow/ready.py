@@ -7,12 +7,15 @@ import hashlib
 from collections.abc import Awaitable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..errors import RuntimeFailedError
 from ..options.values import Options
-from ..runtimes.browser.page import BrowserRuntime
 from ..types import ArtifactInfo, RuntimeId
 from .browsers import Asked, Hosts
+
+if TYPE_CHECKING:
+    from ..runtimes.browser.page import BrowserRuntime
 
 #: The most pages that wait: each is a process, with memory of the GPU.
 _MOST_PAGES = 8

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from ..comparison import changed
 from ..errors import RuntimeFailedError, RuntimeTimeoutError
-from ..runtimes.browser.page import BrowserRuntime
 from ..types import Array, Batch, ChangedAnswer, Signature, Tensors, WorstElement
+
+if TYPE_CHECKING:
+    from ..runtimes.browser.page import BrowserRuntime
 
 #: How often an answer that changed is asked for: once after other predictions, twice directly after itself. Two
 #: predictions directly after the same batch start from the same state, unless the state grows.

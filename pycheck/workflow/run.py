@@ -8,11 +8,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import RuntimeFailedError
 from ..inputs import Inputs, from_arrays, make_inputs, open_inputs, refuse_ids
-from ..runtimes.browser.page import BrowserRuntime
 from ..system.together import together
 from ..types import (
     ArtifactInfo,
@@ -34,6 +33,9 @@ from .python_artifact import PythonArtifact
 from .references import References
 from .setting import Setting
 from .store import OutputStore, PendingRun, SavedRun
+
+if TYPE_CHECKING:
+    from ..runtimes.browser.page import BrowserRuntime
 
 #: A function that gets a report before it is complete.
 First = Callable[[Report], Awaitable[None]]

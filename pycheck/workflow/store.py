@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +95,10 @@ class SavedRun:
     version: int = RUN_VERSION
 
 
-_SAVED_RUN = TypeAdapter(SavedRun)
+@cache
+def _saved_run() -> TypeAdapter[SavedRun]:
+    """Return what reads and writes run.json. It takes long to build, and most runs are not saved."""
+    return TypeAdapter(SavedRun)
 
 
 class PendingRun:
@@ -124,7 +128,7 @@ class PendingRun:
     def publish(self, run: SavedRun) -> None:
         """Move the outputs and run.json into place, instead of an earlier run's; other files in the folder stay."""
         try:
-            (self._folder / "run.json").write_bytes(_SAVED_RUN.dump_json(run, indent=2))
+            (self._folder / "run.json").write_bytes(_saved_run().dump_json(run, indent=2))
             self._target.mkdir(exist_ok=True)
             (self._target / "run.json").unlink(missing_ok=True)
             shutil.rmtree(self._target / "outputs", ignore_errors=True)
@@ -142,7 +146,7 @@ class PendingRun:
         """Add what is known only after the run to run.json."""
         whole = self._folder / "run.json"
         try:
-            whole.write_bytes(_SAVED_RUN.dump_json(replace(self._published, pipeline=pipeline), indent=2))
+            whole.write_bytes(_saved_run().dump_json(replace(self._published, pipeline=pipeline), indent=2))
             whole.replace(self._target / "run.json")
         except OSError as error:
             raise UsageError(
@@ -171,7 +175,7 @@ def open_run(folder: Path) -> tuple[SavedRun, OutputStore]:
             raise InputError(
                 f"Cannot read {file}: it has version {version}, and this pycheck reads version {RUN_VERSION}.", _SAVE
             )
-        saved = _SAVED_RUN.validate_json(text)
+        saved = _saved_run().validate_json(text)
     except (ValueError, ValidationError, RecursionError) as error:
         raise InputError(f"Cannot read {file}: it is damaged: {str(error).splitlines()[0]}.", _SAVE) from error
     _check(file, saved)

@@ -14,8 +14,7 @@ import safetensors.numpy
 
 from pycheck.protocol import PROTOCOL_VERSION
 from pycheck.runtimes.browser.session import Session
-from pycheck.runtimes.launching import Browser, LaunchOptions
-from pycheck.runtimes.launching.base import Launcher, Listener, Page
+from pycheck.runtimes.launching.base import Browser, Launcher, LaunchOptions, Listener, Page
 
 from .artifacts import dense_expected
 

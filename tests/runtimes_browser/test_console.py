@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pycheck.runtimes.browser.console import Console
-from pycheck.runtimes.launching import ConsoleLine
+from pycheck.runtimes.launching.base import ConsoleLine
 from pycheck.types import RuntimeId
 
 FATAL = (

@@ -14,7 +14,8 @@ import pytest
 
 from pycheck.errors import RuntimeTimeoutError, RuntimeUnavailableError
 from pycheck.runtimes.browser.host import BrowserHost
-from pycheck.runtimes.launching import FoundBrowser, finding, playwright
+from pycheck.runtimes.launching import finding, playwright
+from pycheck.runtimes.launching.base import FoundBrowser
 from pycheck.runtimes.launching.finding import find_browser
 
 from ..conftest import more

@@ -25,7 +25,8 @@ from pycheck.runtimes.browser.harness import Harness
 from pycheck.runtimes.browser.server import Server
 from pycheck.runtimes.browser.session import Session
 from pycheck.runtimes.devices import Event, Left, Listener, connected, link
-from pycheck.runtimes.launching import LaunchOptions, choose
+from pycheck.runtimes.launching.base import LaunchOptions
+from pycheck.runtimes.launching.choosing import choose
 from pycheck.workflow import devices
 from pycheck.workflow.browsers import Hosts
 

@@ -7,7 +7,7 @@ from collections import deque
 
 from ...errors import RuntimeFailedError
 from ...types import RuntimeId
-from ..launching import ConsoleLine
+from ..launching.base import ConsoleLine
 
 _LINES = 5
 #: LiteRT.js logs its progress on the error channel.

@@ -10,7 +10,8 @@ from typing import Self
 
 from ...protocol import FlagValue
 from ...types import BROWSER_KINDS, AppCode, ArtifactInfo, RuntimeId
-from ..launching import Browser, FoundBrowser, LaunchOptions, choose
+from ..launching.base import Browser, FoundBrowser, LaunchOptions
+from ..launching.choosing import choose
 from . import proof
 from .harness import Harness
 from .page import BrowserRuntime

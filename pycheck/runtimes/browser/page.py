@@ -22,7 +22,7 @@ from ...errors import (
 from ...protocol import FlagValue
 from ...types import AppCode, AppFile, Array, ArtifactInfo, Prepared, PreparedFile, RuntimeId, Tensors
 from ..base import Runtime
-from ..launching import Browser, ConsoleLine
+from ..launching.base import Browser, ConsoleLine
 from . import proof
 from .app import App
 from .console import Console

@@ -7,9 +7,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ...errors import RuntimeFailedError, RuntimeUnavailableError
-from ..browser.session import Session
+
+if TYPE_CHECKING:
+    from ..browser.session import Session
 
 #: The usual names of the engines' browsers.
 NAMES = {"chromium": "Chromium", "firefox": "Firefox", "webkit": "WebKit"}

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -19,7 +19,6 @@ from ...decisions import as_json, brief, difference, from_text, summary
 from ...errors import AppCodeError, InputsFileError, RuntimeFailedError, UsageError
 from ...gate import ToleranceOptions
 from ...gate.limits import tolerance_of
-from ...runtimes.browser.page import BrowserRuntime
 from ...system.functions import load_function
 from ...tensors import encode, to_tfjs
 from ...types import (
@@ -38,6 +37,9 @@ from ...types import (
 from ..setting import Setting
 from .sides import leaks_of
 from .split import FileDecision, FourRuns
+
+if TYPE_CHECKING:
+    from ...runtimes.browser.page import BrowserRuntime
 
 #: Takes the outputs of one sample, with a batch axis of 1: one array, or arrays by name.
 Postprocess = Callable[[Any], Any]

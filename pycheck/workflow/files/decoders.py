@@ -18,12 +18,12 @@ from ...options.values import Options
 from ...preprocessing.engine_decoders import compare_decoded, decoding_module
 from ...preprocessing.images.sources import Source
 from ...preprocessing.sounds import is_sound
-from ...runtimes.browser.page import BrowserRuntime
 from ...types import BROWSER_ENGINES, AppCode, AppFile, DecodedFile, Decoders, EngineDecoders, RuntimeId, SampleFile
 from ..browsers import Hosts
 from ..setting import Observer, Setting
 
 if TYPE_CHECKING:
+    from ...runtimes.browser.page import BrowserRuntime
     from ..pipeline import Workbench
 
 

@@ -6,15 +6,18 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...errors import PycheckError, RuntimeFailedError
 from ...inputs import sample_of
 from ...preprocessing import Decoded, Preprocess, SideCode, find_causes
-from ...runtimes.browser.page import BrowserRuntime
 from ...types import AppCode, AppFile, Array, EmittedFile, EmittedProof, RuntimeId, SampleFile, Signature
 from ..setting import Setting
+
+if TYPE_CHECKING:
+    from ...runtimes.browser.page import BrowserRuntime
 
 
 @dataclass(frozen=True, slots=True)
