@@ -193,8 +193,10 @@ def test_what_has_no_such_browser_is_unavailable_in_its_own_words_without_its_pa
 def test_what_is_no_webdriver_end_is_told(run: Run[Any], answer: Any, error: type[Exception], message: str) -> None:
     async def answers(_: web.Request) -> web.Response:
         if answer == "silence":
-            await asyncio.sleep(60)
+            await over.wait()
         return answer  # type: ignore[no-any-return]
+
+    over = asyncio.Event()
 
     async def scenario() -> None:
         app = web.Application()
@@ -209,6 +211,7 @@ def test_what_is_no_webdriver_end_is_told(run: Run[Any], answer: Any, error: typ
             async with BrowserHost(connect=f"webdriver+http://127.0.0.1:{port}", timeout_s=0.3):
                 pass
         finally:
+            over.set()
             await runner.cleanup()
 
     with pytest.raises(error, match=message):

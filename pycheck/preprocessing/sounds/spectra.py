@@ -101,31 +101,32 @@ def leveled(energies: Array, levels: Levels) -> Array:
 
 
 @lru_cache(256)
-def triangles(bands: Bands, fft: int, rate: float) -> Array:
-    """Return the weights of the triangles: (fft // 2 + 1, bands)."""
-    to_mel, to_hz = _FORMULAS["slaney" if bands.scale == "slaney" else "htk"]
-    frequencies = np.arange(fft // 2 + 1) * (rate / fft)
-    edges = np.linspace(to_mel(np.array(bands.fmin)), to_mel(np.array(bands.fmax)), bands.count + 2)
-    if bands.scale == "tf":
-        at = to_mel(frequencies)
-    else:
-        at, edges = frequencies, to_hz(edges)
-    low, middle, high = edges[:-2], edges[1:-1], edges[2:]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        made = np.minimum((at[:, None] - low) / (middle - low), (high - at[:, None]) / (high - middle))
-    made = np.maximum(np.nan_to_num(made), 0)
-    if bands.scale == "tf":
-        made[0] = 0  # TensorFlow leaves the constant part out
-    if bands.norm == "slaney":
-        ends = to_hz(np.linspace(to_mel(np.array(bands.fmin)), to_mel(np.array(bands.fmax)), bands.count + 2))
-        made = made * (2 / (ends[2:] - ends[:-2]))
-    return np.asarray(made)
-
-
-@lru_cache(256)
 def _weights(bands: Bands, fft: int, rate: float) -> Any:
-    """Return the triangles as a sparse matrix (bands, fft // 2 + 1): most weights are zero."""
-    return sparse().csr_array(triangles(bands, fft, rate).T)
+    """Return the weights of the triangles, a sparse matrix (bands, fft // 2 + 1).
+
+    A frequency between two edges is in two triangles: it rises to the upper edge in one, and falls from the lower edge
+    in the one before.
+    """
+    to_mel, to_hz = _FORMULAS["slaney" if bands.scale == "slaney" else "htk"]
+    columns = np.arange(bands.scale == "tf", fft // 2 + 1)  # TensorFlow leaves the constant part out
+    at = columns * (rate / fft)
+    edges = np.linspace(to_mel(np.array(bands.fmin)), to_mel(np.array(bands.fmax)), bands.count + 2)
+    in_hz = to_hz(edges)
+    if bands.scale == "tf":
+        at = to_mel(at)
+    else:
+        edges = in_hz
+    below = np.searchsorted(edges, at, "right") - 1
+    inside = (below >= 0) & (below <= bands.count)
+    columns, at, below = columns[inside], at[inside], below[inside]
+    low, high = edges[below], edges[below + 1]
+    rises, falls = below < bands.count, below > 0
+    rows = np.concatenate([below[rises], below[falls] - 1])
+    values = np.concatenate([((at - low) / (high - low))[rises], ((high - at) / (high - low))[falls]])
+    if bands.norm == "slaney":
+        values = values * (2 / (in_hz[2:] - in_hz[:-2]))[rows]
+    columns = np.concatenate([columns[rises], columns[falls]])
+    return sparse().csr_array((values, (rows, columns)), shape=(bands.count, fft // 2 + 1))
 
 
 @lru_cache(256)
