@@ -59,10 +59,10 @@ async def _start_playwright() -> Any:
 
 
 class PlaywrightPage(Page):
-    """A page in a separate context, which shows one session after the other.
+    """A page that shows one session after the other.
 
-    A page for the next session costs half of a new one: the process, the compiled harness and the context stay, and the
-    document, with all that TF.js and the model were in it, is new.
+    A page for the next session costs half of a new one: the process and the compiled harness stay, and the document,
+    with all that TF.js and the model were in it, is new.
     """
 
     def __init__(self, browser: PlaywrightBrowser, page: Any) -> None:
@@ -108,13 +108,13 @@ class PlaywrightPage(Page):
             self._session = None
 
     async def discard(self) -> None:
-        """Close the context, unless it has gone."""
+        """Close it, unless it has gone."""
         from playwright.async_api import Error
 
         self._browser.forget(self)
         with suppress(Error, TimeoutError):
             async with asyncio.timeout(_PAGE_CLOSE_TIMEOUT_S):
-                await self.page.context.close()
+                await self.page.close()
 
     async def _show_nothing(self) -> bool:
         """Go to an empty document, which frees all that the session's document had; tell whether the page did."""
@@ -149,12 +149,17 @@ class PlaywrightPage(Page):
 
 
 class PlaywrightBrowser(Browser):
-    """A browser that Playwright drives, whoever started it. Its idle pages are for later sessions."""
+    """A browser that Playwright drives, whoever started it. Its idle pages are for later sessions.
+
+    All pages are tabs of one window, in a context of its own: a window for each would cost twice as much. A tab has a
+    process of its own nevertheless, and Playwright lets it run as if it were in front.
+    """
 
     def __init__(self, handle: Any) -> None:
         self.handle = handle  # playwright.async_api.Browser
         self.version = handle.version
         self._pages: list[PlaywrightPage] = []
+        self._context: asyncio.Task[Any] | None = None
         handle.on("disconnected", self._on_end)
 
     @property
@@ -191,7 +196,9 @@ class PlaywrightBrowser(Browser):
         await self._closed()
 
     async def _new_page(self) -> PlaywrightPage:
-        page = PlaywrightPage(self, await (await self.handle.new_context()).new_page())
+        if self._context is None:
+            self._context = asyncio.ensure_future(self.handle.new_context())
+        page = PlaywrightPage(self, await (await asyncio.shield(self._context)).new_page())
         self._pages.append(page)
         return page
 
