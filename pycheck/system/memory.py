@@ -14,24 +14,26 @@ from typing import Any
 if sys.platform == "darwin":
     import resource
 
-#: The smallest growth, because returned pages cost time when they are used again.
+#: The shortest time between two returns, because returned pages cost time when they are used again.
 _PAUSE_S = 0.2
 _last_s = 0.0
 
-#: With TensorFlow imported, a garbage collection takes 0.2 to 0.5 s, even for small models.
-_WORTHWHILE_BYTES = 32 * 2**20
-_kept_bytes = 0
+#: With TensorFlow imported, a garbage collection takes 0.2 to 0.5 s. Of a small model it would return 3 MB: what the
+#: process has by then, and grows by, are TensorFlow's modules and kernels.
+_WORTHWHILE_BYTES = 64 * 2**20
+_OF_TENSORFLOW_BYTES = 640 * 2**20
+_kept_bytes = _OF_TENSORFLOW_BYTES
 
 
 def give_back() -> None:
-    """Return freed memory to the system, if the process has grown by 32 MiB since the last time.
+    """Return freed memory to the system, if the process has grown by 64 MiB since the last time.
 
     TensorFlow copies a model several times while it reads, rewrites and traces it, and glibc keeps the gaps between
     values that are still in use.
     """
     global _kept_bytes
     if (now := _resident_bytes()) is not None and now - _kept_bytes < _WORTHWHILE_BYTES:
-        _kept_bytes = min(_kept_bytes, now)
+        _kept_bytes = max(min(_kept_bytes, now), _OF_TENSORFLOW_BYTES)
         return
     gc.collect()
     trim = _malloc_trim()
