@@ -149,8 +149,9 @@ class Hosts:
 
 def _place_of_models(asked: Asked) -> str | None:
     """Return where the browser's models go, if that is not this machine."""
+    device_at = None
     if asked.engine.startswith(DEVICE):
         from ..runtimes.devices import public_url
 
-        return public_url() or leaves_for(asked.choice.address, asked.public_url)
-    return leaves_for(asked.choice.address, asked.public_url)
+        device_at = public_url()
+    return device_at or leaves_for(asked.choice.address, asked.public_url)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -224,6 +225,36 @@ def test_a_page_that_a_runtime_left_keeps_no_memory_of_it(
             return float((await devtools.send("Runtime.getHeapUsage"))["backingStorageSize"])
 
     assert run(kept_bytes()) < 1e7
+
+
+def test_pages_of_a_browser_are_tabs_of_one_window_and_one_that_crashes_leaves_the_other(
+    run: Run[Any], graph: ArtifactInfo, x: Array, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visited: list[Any] = []
+    visit = PlaywrightPage.visit
+
+    async def visit_and_note(page: PlaywrightPage, *arguments: Any) -> None:
+        await visit(page, *arguments)
+        visited.append(page.page)
+
+    monkeypatch.setattr(PlaywrightPage, "visit", visit_and_note)
+
+    async def window(page: Any) -> Any:
+        devtools = await page.context.new_cdp_session(page)
+        return (await devtools.send("Browser.getWindowForTarget"))["windowId"]
+
+    async def scenario() -> None:
+        async with BrowserHost(timeout_s=TIMEOUT_S) as host:
+            cpu, wasm = (host.runtime(RuntimeId("chromium", kind), ready(graph)) for kind in ("cpu", "wasm"))
+            async with cpu:
+                async with wasm:
+                    first, second = visited
+                    assert await window(first) == await window(second)
+                    with suppress(PlaywrightError):
+                        await second.goto("chrome://crash")
+                assert (await cpu.predict({"X": x})).keys()
+
+    run(scenario())
 
 
 def test_a_graph_with_a_loop_is_executed_asynchronously_and_leaves_nothing_behind(

@@ -159,7 +159,8 @@ class PlaywrightBrowser(Browser):
         self.handle = handle  # playwright.async_api.Browser
         self.version = handle.version
         self._pages: list[PlaywrightPage] = []
-        self._context: asyncio.Task[Any] | None = None
+        self._context: Any = None  # playwright.async_api.BrowserContext, made with the first page
+        self._making = asyncio.Lock()
         handle.on("disconnected", self._on_end)
 
     @property
@@ -196,9 +197,10 @@ class PlaywrightBrowser(Browser):
         await self._closed()
 
     async def _new_page(self) -> PlaywrightPage:
-        if self._context is None:
-            self._context = asyncio.ensure_future(self.handle.new_context())
-        page = PlaywrightPage(self, await (await asyncio.shield(self._context)).new_page())
+        async with self._making:
+            if self._context is None:
+                self._context = await self.handle.new_context()
+        page = PlaywrightPage(self, await self._context.new_page())
         self._pages.append(page)
         return page
 
