@@ -102,7 +102,7 @@ def leveled(energies: Array, levels: Levels) -> Array:
 
 @lru_cache(256)
 def _weights(bands: Bands, fft: int, rate: float) -> Any:
-    """Return the weights of the triangles, a sparse matrix (bands, fft // 2 + 1).
+    """Return the weights of the triangles, a sparse matrix (bands, fft // 2 + 1): most are zero.
 
     A frequency between two edges is in two triangles: it rises to the upper edge in one, and falls from the lower edge
     in the one before.
