@@ -124,10 +124,10 @@ async def _check(client: Any, where: str, options: Options, note: Callable[[str]
 
     is_here = where == LOCAL
     address = client.scheduler.address
-    own = await asyncio.to_thread(look, pickle.dumps((None, True)))
+    own = await asyncio.to_thread(look, pickle.dumps((None, 0)))
     await _check_scheduler(client, address, own)
     await _first_worker(client, address, note)
-    asked = pickle.dumps((options, is_here))
+    asked = pickle.dumps((options, local_workers() if is_here else 0))
     found = await asyncio.wait_for(client.run(tasks.look, asked, on_error="return"), _ANSWER_S)
     members = check_members(own, found)
     packages = packages_of(own, members)

@@ -48,6 +48,17 @@ def engine_resource(engine: str) -> str:
     return f"{_ENGINE}{engine}"
 
 
+def share_of(engines: Sequence[str], number: int, count: int) -> tuple[str, ...]:
+    """Return the engines of worker `number` (from 0) of `count` on one machine.
+
+    Each engine is with as few of them as possible, since every worker starts its own browser of an engine.
+    """
+    of = len(engines)
+    if count >= of:
+        return tuple(engines[number * of // count :][:1])
+    return tuple(engine for at, engine in enumerate(engines) if (of - 1 - at) * count // of == number)
+
+
 def packages_of(own: Member, members: Mapping[str, Member | BaseException]) -> Mapping[str, str]:
     """Return the packages that all workers with TensorFlow should have: those of this process if it has TensorFlow."""
     those = [own, *(member for member in members.values() if isinstance(member, Member))]

@@ -27,7 +27,7 @@ class CheckPlugin(WorkerPlugin):  # type: ignore[misc] # Dask has no types
 
     async def setup(self, worker: Worker) -> None:
         """Set the resources of a worker, also those that it has no longer."""
-        member = await asyncio.to_thread(look, self._asked)
+        member = await asyncio.to_thread(look, self._asked, worker.name)
         held = member.resources if fits(self._own, self._packages, member) else {}
         await worker.set_resources(**(dict.fromkeys(self._resources, 0.0) | held))
         if worker.status is Status.running:

@@ -266,7 +266,7 @@ class _Spread:
         return future
 
     async def _whole(self, work: Work, contents: list[_Held], *, timed: bool = False) -> Outcome:
-        engines = [runtime.engine for runtime in work.options.runtimes]
+        engines = [] if work.is_here else [runtime.engine for runtime in work.options.runtimes]  # here each has all
         resources = fitting_worker(engines, self._cluster.members)
         files = [held.future for held in contents]
         future = self._submit("whole", tasks.whole, pickle.dumps(work), files, is_timed=timed, resources=resources)

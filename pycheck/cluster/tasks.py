@@ -75,11 +75,11 @@ def whole(work: bytes, contents: Sequence[Files], *, is_timed: bool) -> bytes:
     return working.whole(work, contents, is_timed=is_timed)
 
 
-def look(asked: bytes) -> Member:
+def look(asked: bytes, dask_worker: Any = None) -> Member:
     """Describe this worker."""
     from . import working
 
-    return working.look(asked)
+    return working.look(asked, dask_worker.name)
 
 
 def own_code() -> str:

@@ -33,7 +33,7 @@ from ..workflow.run import Run
 from ..workflow.setting import Observer, silent
 from ..workflow.versions import own_code
 from .dividing import Work
-from .members import Member
+from .members import Member, share_of
 from .parcels import files_of, named_as, pack, unpack, unpack_entries, write_files
 from .tasks import Files, NotHereError, PartFailedError
 from .workplace import here
@@ -55,15 +55,21 @@ class _Placed:
     paths: Mapping[Path, Path]
 
 
-def look(asked: bytes) -> Member:
-    """Describe this process: its versions, and of which of the engines that `asked` has (options) it has a browser."""
+def look(asked: bytes, name: Any = None) -> Member:
+    """Describe this process: its versions, and of which of the engines that `asked` has (options) it has a browser.
+
+    `asked` has the number of workers of a cluster on this machine, else 0; there `name` is the number of this one, and
+    it has only its share of the engines.
+    """
     options: Options | None
-    options, is_here = pickle.loads(asked)
+    options, workers = pickle.loads(asked)
     engines: tuple[str, ...] = ()
     if options:
-        own = _own(options, is_here=is_here)
+        own = _own(options, is_here=workers > 0)
         every = dict.fromkeys(runtime.engine for runtime in options.runtimes)
         engines = tuple(engine for engine in every if _has_browser(own, engine))
+        if workers:
+            engines = share_of(engines, name, workers)
     try:
         page = page_digest(Harness.read())
     except RuntimeUnavailableError:

@@ -6,7 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from pycheck.cluster.members import PYTHON, Member, check_members, engine_resource, fitting_worker, without_browser
+from pycheck.cluster.members import (
+    PYTHON,
+    Member,
+    check_members,
+    engine_resource,
+    fitting_worker,
+    share_of,
+    without_browser,
+)
 from pycheck.errors import UsageError
 from pycheck.types import RuntimeId
 
@@ -71,3 +79,19 @@ def test_work_that_is_not_divided_goes_to_the_worker_with_most_of_its_engines() 
     assert fitting_worker(["chromium", "firefox"], members) == {PYTHON: 1, engine_resource("chromium"): 1}
     assert fitting_worker(["firefox"], members) == {PYTHON: 1}
     assert fitting_worker(["firefox", "chromium"], {**members, "tcp://d": BOTH}).keys() == BOTH.resources.keys()
+
+
+@pytest.mark.parametrize("workers", range(1, 9))
+@pytest.mark.parametrize("engines", [(), ("chromium",), ("chromium", "firefox"), ("chromium", "firefox", "webkit")])
+def test_the_workers_of_one_machine_start_as_few_browsers_as_they_can(engines: tuple[str, ...], workers: int) -> None:
+    shares = [share_of(engines, number, workers) for number in range(workers)]
+    started = [engine for share in shares for engine in share]
+    assert set(started) == set(engines)
+    assert len(started) == (max(len(engines), workers) if engines else 0)
+    sizes = [len(share) for share in shares]
+    assert max(sizes) - min(sizes) <= 1
+
+
+def test_of_two_workers_one_has_the_engine_with_most_runtimes_alone() -> None:
+    engines = ("chromium", "firefox", "webkit")
+    assert [share_of(engines, number, 2) for number in range(2)] == [("firefox", "webkit"), ("chromium",)]

@@ -1,4 +1,4 @@
-"""A check on the workers of this machine, with TensorFlow and a browser."""
+"""A check on the workers of this machine, with TensorFlow and browsers of two engines."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ def test_a_check_on_the_cores_of_this_machine_gives_the_report_of_one_process(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("pycheck.toml").write_text(
-        f'runtimes = ["chromium:cpu"]\n[[models]]\npath = "{MODELS}/cnn.keras"\ninputs = "{MODELS}/cnn_inputs.npy"\n'
+        'runtimes = ["chromium:cpu", "firefox:cpu"]\n'
+        f'[[models]]\npath = "{MODELS}/cnn.keras"\ninputs = "{MODELS}/cnn_inputs.npy"\n'
     )
     code, one = report_of(command)
     assert code == 0
