@@ -39,7 +39,7 @@ def judge(
         elif outcome and (mismatch := court.take(outcome, row)):
             failures.append(mismatch)
     is_part = shard is not None and shard.count > 1
-    reports, findings = court.reports(), court.findings(whole=scope.whole and not is_part and not failures)
+    reports, findings = tuple(court.reports), court.findings(whole=scope.whole and not is_part and not failures)
     return CheckReport(
         pycheck_version=__version__,
         config=str(config.file),
@@ -54,7 +54,10 @@ def judge(
 
 
 class Judge:
-    """Applies budgets, baseline, severities and known divergences, and tracks which entries had an effect."""
+    """Applies budgets, baseline, severities and known divergences, and tracks which entries had an effect.
+
+    `reports` are those that it has taken, judged.
+    """
 
     def __init__(self, config: Configuration, accepted: Baseline | None, today: datetime.date) -> None:
         self._config = config
@@ -62,7 +65,7 @@ class Judge:
         self._today = today
         self._used: set[str] = set()
         self._missing: dict[str, None] = {}  # names that the baseline does not have
-        self._taken: list[tuple[Report, tuple[Finding, ...], NanPolicy]] = []
+        self.reports: list[Report] = []
 
     def take(self, report: Report, row: Row) -> VariantFailure | None:
         """Judge one report; return a failure if the baseline does not fit it."""
@@ -73,16 +76,12 @@ class Judge:
             self._missing[row.accepted_as] = None
         elif self._accepted:
             held = baseline.hold(report, self._accepted, config.baseline, row.accepted_as)
-        self._taken.append((report, (*budgeted.findings, *held.findings), row.nan))
-        self._used |= {b.place for b in budgeted.used}
-        self._used |= {k.place for k in self._apply(*self._taken[-1]).seen}
+        applied = self._apply(report, (*budgeted.findings, *held.findings), row.nan)
+        self.reports.append(applied.report)
+        self._used |= {b.place for b in budgeted.used} | {k.place for k in applied.seen}
         self._used |= {t.place for t in config.tolerances if _is_used(t, report)}
         advice = f"Accept the current results: pycheck baseline update {report.name}."
         return VariantFailure(report.name, held.mismatch, advice, UsageError.exit_code) if held.mismatch else None
-
-    def reports(self) -> tuple[Report, ...]:
-        """Return all reports, judged."""
-        return tuple(self._apply(*each).report for each in self._taken)
 
     def findings(self, *, whole: bool) -> tuple[Finding, ...]:
         """Return the findings on the whole check; with `whole` also the entries without an effect."""
@@ -98,7 +97,7 @@ class Judge:
         """Tell whether a runtime that did not run may be the one that the entry is about."""
         return any(
             entry.where.takes_variant(report.name) and entry.where.takes_runtime(record.id)
-            for report, _, _ in self._taken
+            for report in self.reports
             for record in report.runtimes
             if record.status is not RuntimeStatus.OK
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import sys
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -129,11 +130,13 @@ def _decoder(kind: Any) -> _Decoder:
         return _mapping_decoder(arguments[1])
     if kind is float:
         return _decode_float
-    if kind in (int, bool, str):
+    if kind is str:
+        return lambda data: sys.intern(_expect(data, str))  # thousands of reports have the same few texts
+    if kind in (int, bool):
         return lambda data: data if type(data) is kind else _expect(data, kind)
     if dataclasses.is_dataclass(kind) and kind is not RuntimeId:
         return _dataclass_decoder(kind)
-    return _text_decoder(RuntimeId.parse if kind is RuntimeId else kind, parsed=kind is RuntimeId)
+    return _text_decoder(cache(RuntimeId.parse) if kind is RuntimeId else kind, parsed=kind is RuntimeId)
 
 
 def _tuple_decoder(kind: Any) -> _Decoder:
