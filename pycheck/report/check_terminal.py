@@ -51,23 +51,25 @@ def check_parts(check: CheckReport, width: int, verbosity: int) -> Iterator[Rend
 def _matrix(check: CheckReport, width: int) -> Iterator[RenderableType]:
     rows, columns = check_view.rows(check), check_view.columns(check)
     places = {runtime: place for place, runtime in enumerate(columns)}
-    groups = [_Group(engine, tuple(runtimes)) for engine, runtimes in groupby(columns, lambda i: i.engine)]
+    groups = [
+        _Group.of(engine, tuple(runtimes), rows, places) for engine, runtimes in groupby(columns, lambda i: i.engine)
+    ]
     names = [wording.printable(row.name) for row in rows]
     margin = max(map(len, names), default=0)
     last = max((len(row.whole.text) for row in rows), default=0)
     beside: list[list[_Group]] = []
     for group in groups:  # engines stand side by side if the width allows it
-        widths = [g.width(rows, places) + _ENGINE_GAP for g in (*(beside[-1] if beside else ()), group)]
+        widths = [g.width + _ENGINE_GAP for g in (*(beside[-1] if beside else ()), group)]
         if beside and margin + sum(widths) + _ENGINE_GAP + last <= width:
             beside[-1].append(group)
         else:
             beside.append([group])
     for index, some in enumerate(beside or [[]]):
         yield from [Text()] if index else []
-        yield _head("", [g.engine.ljust(g.width(rows, places)) for g in some], margin)
-        yield _head("", [g.line([i.kind for i in g.runtimes], rows, places).plain for g in some], margin)
+        yield _head("", [g.engine.ljust(g.width) for g in some], margin)
+        yield _head("", [g.line([i.kind for i in g.runtimes]).plain for g in some], margin)
         for name, row in zip(names, rows, strict=True):
-            parts = [g.line([row.cells[places[i]] for i in g.runtimes], rows, places) for g in some]
+            parts = [g.line([row.cells[places[i]] for i in g.runtimes]) for g in some]
             parts += [_text(row.whole, last)] if index == len(beside) - 1 or not beside else []
             yield layout.line(Text(" " * _ENGINE_GAP).join([Text(name.ljust(margin)), *parts]))
     if legend := check_view.legend(check):
@@ -76,27 +78,30 @@ def _matrix(check: CheckReport, width: int) -> Iterator[RenderableType]:
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """The runtimes of one engine, which share a group of columns."""
+    """The runtimes of one engine, which share a group of columns. The last column has room for the engine's name."""
 
     engine: str
     runtimes: tuple[RuntimeId, ...]
+    widths: tuple[int, ...]
 
-    def widths(self, rows: Sequence[Row], places: Mapping[RuntimeId, int]) -> list[int]:
-        """Return the width of each column; the last one includes room for the engine's name."""
-        widths = [max(len(i.kind), *(len(row.cells[places[i]].text) for row in rows), 0) for i in self.runtimes]
-        widths[-1] += max(0, len(self.engine) - sum(widths) - _GAP * (len(widths) - 1))
-        return widths
+    @classmethod
+    def of(
+        cls, engine: str, runtimes: tuple[RuntimeId, ...], rows: Sequence[Row], places: Mapping[RuntimeId, int]
+    ) -> _Group:
+        """Make a group with the widths that the cells of all rows need."""
+        widths = [max(len(i.kind), *(len(row.cells[places[i]].text) for row in rows), 0) for i in runtimes]
+        widths[-1] += max(0, len(engine) - sum(widths) - _GAP * (len(widths) - 1))
+        return cls(engine, runtimes, tuple(widths))
 
-    def width(self, rows: Sequence[Row], places: Mapping[RuntimeId, int]) -> int:
+    @property
+    def width(self) -> int:
         """Return the width of all columns."""
-        widths = self.widths(rows, places)
-        return sum(widths) + _GAP * (len(widths) - 1)
+        return sum(self.widths) + _GAP * (len(self.widths) - 1)
 
-    def line(self, cells: Sequence[Cell | str], rows: Sequence[Row], places: Mapping[RuntimeId, int]) -> Text:
+    def line(self, cells: Sequence[Cell | str]) -> Text:
         """Format one line of the table."""
-        widths = self.widths(rows, places)
-        texts = (Text(c.ljust(w)) if isinstance(c, str) else _text(c, w) for c, w in zip(cells, widths, strict=True))
-        return Text(" " * _GAP).join(texts)
+        pairs = zip(cells, self.widths, strict=True)
+        return Text(" " * _GAP).join(Text(c.ljust(w)) if isinstance(c, str) else _text(c, w) for c, w in pairs)
 
 
 def _head(title: str, parts: Sequence[str], margin: int) -> Text:

@@ -75,7 +75,8 @@ def rows(check: CheckReport) -> tuple[Row, ...]:
     with_report = [
         Row(r.name, tuple(cell(r, runtime) for runtime in runtimes), _whole(r, r.name in failed)) for r in check.reports
     ]
-    without = [failure.name for failure in check.failures if failure.name not in {r.name for r in check.reports}]
+    reported = {report.name for report in check.reports}
+    without = [failure.name for failure in check.failures if failure.name not in reported]
     empty = tuple(Cell(ABSENT) for _ in runtimes)
     return (*with_report, *(Row(name, empty, Cell("ERROR", True)) for name in without))
 
