@@ -156,4 +156,4 @@ def _layer_names(keras_model: Any) -> frozenset[str]:
     """Return the names of all layers of a Keras 3 or tf_keras model, including those within other layers."""
     if keras_model is None:
         return frozenset()
-    return frozenset(layer.name for layer in keras_model._flatten_layers())
+    return frozenset(layer.name for layer in keras_model._flatten_layers(include_self=False))

@@ -55,6 +55,17 @@ def test_all_unsupported_operations_are_named_with_their_layers(refusal):
     assert "Lgamma: TF.js has no such operation, used by layer 'first_gamma', layer 'second_gamma'" in message
 
 
+def test_an_operation_outside_of_layers_is_named_by_its_node_and_not_by_the_model(refusal):
+    import keras
+
+    from pycheck.model import load
+
+    x = keras.Input((3, 3))
+    message = refusal(load(keras.Model(x, keras.ops.linalg.det(x), name="whole")))
+    assert "MatrixDeterminant: TF.js has no such operation, used by node whole" in message
+    assert "layer 'whole'" not in message
+
+
 def test_explicit_paddings_of_a_pooling_are_refused(refusal_of_images):
     import tensorflow as tf
 
