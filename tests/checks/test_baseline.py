@@ -130,6 +130,13 @@ def test_the_file_reads_back_and_has_one_fact_a_line(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["b.toml"]
 
 
+@pytest.mark.parametrize("error", [0.0, 0.25, 1.0, 120.0, 2.5e-7, 3e20])
+def test_a_number_of_any_size_reads_back(tmp_path: Path, error: float) -> None:
+    write(tmp_path / "b.toml", _accepted(report([comparison(CPU, error)])))
+    (variant,) = read(tmp_path / "b.toml").variants.values()
+    assert variant.runtimes[str(CPU)]["y"].max_abs_error == error
+
+
 def test_a_new_error_changes_its_own_lines_alone() -> None:
     before = render(_accepted(report([comparison(CPU, 1.234e-7), comparison(WEBGL)]))).splitlines()
     after = render(_accepted(report([comparison(CPU, 5.678e-7), comparison(WEBGL)]))).splitlines()

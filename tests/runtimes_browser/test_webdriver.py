@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import shutil
 import subprocess
 from collections.abc import AsyncIterator, Iterator
@@ -125,6 +126,10 @@ async def host_at(end: End, **options: Any) -> AsyncIterator[BrowserHost]:
         yield host
 
 
+def _open_clients() -> set[int]:
+    return {id(each) for each in gc.get_objects() if isinstance(each, aiohttp.ClientSession) and not each.closed}
+
+
 @pytest.mark.parametrize("most", [1, 9])
 def test_runtimes_beside_each_other_have_pages_of_their_own_and_all_is_ended(
     run: Run[Any], graph: ArtifactInfo, x: Array, most: int
@@ -141,9 +146,11 @@ def test_runtimes_beside_each_other_have_pages_of_their_own_and_all_is_ended(
                 answers.append((await third.predict({"X": x}))["Y"])
         return answers
 
+    before = _open_clients()
     for answer in run(scenario()):
         np.testing.assert_array_equal(answer, dense_expected(x))
     assert end.sessions == {} and end.ended > 0
+    assert _open_clients() <= before
     assert set(end.authorized) == {"Basic dXNlcjpzZWNyZXQ="}
 
 

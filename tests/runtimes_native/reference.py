@@ -6,6 +6,7 @@ Epsilons are the float32 values that the model really has.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -81,13 +82,13 @@ def resize_bilinear(x: Array, height: int, width: int) -> Array:
     return along(along(x, 1, height), 2, width)
 
 
-def pool3d(x: Array, window: int, stride: int, reduce: Any) -> Array:
+def pool3d(x: Array, windows: Sequence[int], strides: Sequence[int], reduce: Any) -> Array:
     """Padding "same": windows that reach over an edge are cut there."""
-    sizes = [-(-size // stride) for size in x.shape[1:4]]
+    sizes = [-(-size // stride) for size, stride in zip(x.shape[1:4], strides, strict=True)]
     result = np.zeros((len(x), *sizes, x.shape[4]))
     for position in itertools.product(*map(range, sizes)):
         cut = []
-        for place, size, count in zip(position, x.shape[1:4], sizes, strict=True):
+        for place, size, count, window, stride in zip(position, x.shape[1:4], sizes, windows, strides, strict=True):
             before = max((count - 1) * stride + window - size, 0) // 2
             start = place * stride - before
             cut.append(slice(max(start, 0), min(start + window, size)))

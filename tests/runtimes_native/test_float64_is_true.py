@@ -91,15 +91,15 @@ def test_bilinear_resizing_whose_kernel_gives_float32_whatever_it_takes(keras: A
 
 
 def test_three_dimensional_mean_pooling(keras: Any, both: Run) -> None:
-    pooling = keras.layers.AveragePooling3D(3, strides=2, padding="same")
+    pooling = keras.layers.AveragePooling3D((3, 2, 4), strides=(2, 1, 3), padding="same")
     run = both(keras.Sequential([keras.Input((5, 6, 7, 2)), pooling]))
-    assert_true_float64(run, numpy64.pool3d(run.x, 3, 2, np.mean))
+    assert_true_float64(run, numpy64.pool3d(run.x, (3, 2, 4), (2, 1, 3), np.mean))
 
 
 def test_three_dimensional_maximum_pooling(keras: Any, both: Run) -> None:
-    pooling = keras.layers.MaxPooling3D(3, strides=2, padding="same")
+    pooling = keras.layers.MaxPooling3D((3, 2, 4), strides=(2, 1, 3), padding="same")
     run = both(keras.Sequential([keras.Input((5, 6, 7, 2)), pooling]))
-    np.testing.assert_array_equal(run.double, numpy64.pool3d(run.x, 3, 2, np.max))
+    np.testing.assert_array_equal(run.double, numpy64.pool3d(run.x, (3, 2, 4), (2, 1, 3), np.max))
 
 
 def test_local_response_normalization(keras: Any, tf: Any, both: Run) -> None:
