@@ -111,6 +111,15 @@ def mobilenet() -> Any:
     return keras.applications.MobileNetV2((96, 96, 3), alpha=0.35, weights=None)
 
 
+def constants_around() -> Any:
+    """Contractions with constants of the channels before and behind a minus, and a factor."""
+    constants = np.array([0.5, -1.0, 2.0, 3.0], np.float32)
+    x = keras.Input((6, 6, 3))
+    y = keras.ops.subtract(constants, L.Conv2D(4, 2)(x)) * constants
+    y = keras.ops.subtract(L.Dense(4)(y), constants)
+    return keras.Model(x, keras.ops.subtract(constants, L.Dense(4, use_bias=False)(y)))
+
+
 def keras_2() -> Any:
     """A Keras 2 model with what the fusions look for: batch norms behind convolutions, PReLU, recurrence."""
     import tf_keras
@@ -161,6 +170,7 @@ MODELS: dict[str, Callable[[], Any]] = {
         L.Flatten(),
         L.Dense(5, activation="softmax", name="scores"),
     ),
+    "constants around contractions": constants_around,
     "convolutions in 3d": lambda: chain((6, 6, 6, 2), L.Conv3D(3, 3), L.MaxPooling3D(2), L.GlobalAveragePooling3D()),
     "convolutional recurrence": lambda: chain((3, 6, 6, 2), L.ConvLSTM2D(2, 3)),
     "depthwise and separable convolutions": lambda: chain(
