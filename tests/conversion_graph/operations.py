@@ -68,6 +68,18 @@ FLOATS: dict[str, Function] = {
     "einsum, attention": lambda x: tf.einsum("bqd,bkd->bqk", x, x),
     "einsum, batch kept apart": lambda x: tf.einsum("bij,bjk->bkij", x[:, :, :4], x[:, :4]),
     "einsum, ellipsis": lambda x: tf.einsum("...ij,jk->...ik", x, tf.ones([5, 3]) / 7),
+    "einsum, ellipsis of one beside many": lambda x: tf.einsum(
+        "...ij,...jk->...ik", x[:, tf.newaxis], tf.ones([1, 4, 5, 3]) / 7
+    ),
+    "einsum, ellipsis of many beside one, to more axes": lambda x: tf.einsum(
+        "...ij,...jkl->...ikl", tf.stack([x, -x], 1), tf.ones([1, 1, 5, 3, 2]) / 7
+    ),
+    "einsum, ellipsis of one beside many, from more axes": lambda x: tf.einsum(
+        "...ij,...klj->...ikl", x[:, tf.newaxis], tf.ones([1, 4, 2, 3, 5]) / 7
+    ),
+    "einsum, ellipsis of one sample beside a batch": lambda x: tf.einsum(
+        "...ij,...jkl->...ikl", x, tf.ones([1, 5, 3, 2]) / 7
+    ),
     "einsum, no sum": lambda x: tf.einsum("bij,bij->bij", x, x),
     "einsum, one operand": lambda x: tf.einsum("bij->jb", x),
     "einsum, outer": lambda x: tf.einsum("bij,ckj->bcik", x, x),

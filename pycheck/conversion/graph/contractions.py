@@ -48,14 +48,14 @@ def _site_equation(site: Site) -> _Equation | None:
 
 
 def _has_plain_equation(site: Site) -> bool:
-    """Tell whether the equation can be rewritten; broadcasting a label of size 1 cannot."""
+    """Tell whether the equation can be rewritten; a sum over an axis of one element beside many cannot."""
     equation = _site_equation(site)
     if equation is None:
         return False
     sizes: dict[str, int] = {}
     for labels, shape in zip(equation.operands, site.shapes, strict=True):
         for label, size in zip(labels, shape or (), strict=True):
-            if size is not None and sizes.setdefault(label, size) != size:
+            if size is not None and label not in equation.output and sizes.setdefault(label, size) != size:
                 return False
     return True
 
@@ -70,17 +70,17 @@ def _einsum(site: Site, inputs: Sequence[Any]) -> Any:
     left_labels, right_labels = equation.operands
     left, left_labels = _sum_out(inputs[0], left_labels, equation.output + right_labels)
     right, right_labels = _sum_out(inputs[1], right_labels, equation.output + left_labels)
-    sizes = {**_sizes(left, left_labels), **_sizes(right, right_labels)}
+    sizes = _sizes(left, left_labels), _sizes(right, right_labels)
     batch = "".join(label for label in left_labels if label in right_labels and label in equation.output)
     summed = "".join(label for label in left_labels if label in right_labels and label not in equation.output)
     rows = "".join(label for label in left_labels if label not in right_labels)
     columns = "".join(label for label in right_labels if label not in left_labels)
     product = tf.linalg.matmul(
-        _matrices(left, left_labels, batch, rows, summed, sizes),
-        _matrices(right, right_labels, batch, summed, columns, sizes),
+        _matrices(left, left_labels, batch, rows, summed, sizes[0]),
+        _matrices(right, right_labels, batch, summed, columns, sizes[1]),
     )
     if not len(rows) == len(columns) == 1:
-        product = _reshape(product, batch + rows + columns, sizes)
+        product = _reshape(product, batch + rows + columns, _broadcast(*sizes))
     return _arrange(product, batch + rows + columns, equation.output)
 
 
@@ -96,6 +96,16 @@ def _sizes(x: Any, labels: str) -> dict[str, Any]:
     return {
         label: x.shape[axis] if x.shape[axis] is not None else tf.shape(x)[axis] for axis, label in enumerate(labels)
     }
+
+
+def _broadcast(left: Mapping[str, Any], right: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the size of each label in the product: an axis of one element is repeated beside many."""
+    return {**left, **{label: _wider(left.get(label, 1), size) for label, size in right.items()}}
+
+
+def _wider(one: Any, other: Any) -> Any:
+    known = isinstance(one, int) and one != 1
+    return one if known or (isinstance(other, int) and other == 1) else other
 
 
 def _arrange(x: Any, labels: str, wanted: str) -> Any:
