@@ -55,7 +55,8 @@ def share_of(engines: Sequence[str], number: int, count: int) -> tuple[str, ...]
     """
     of = len(engines)
     if count >= of:
-        return tuple(engines[number * of // count :][:1])
+        at = number * of // count
+        return tuple(engines[at : at + 1])
     return tuple(engine for at, engine in enumerate(engines) if (of - 1 - at) * count // of == number)
 
 

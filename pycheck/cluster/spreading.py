@@ -266,7 +266,8 @@ class _Spread:
         return future
 
     async def _whole(self, work: Work, contents: list[_Held], *, timed: bool = False) -> Outcome:
-        engines = [] if work.is_here else [runtime.engine for runtime in work.options.runtimes]  # here each has all
+        # Each worker of this machine has every browser, whatever its share is.
+        engines = [] if work.is_here else [runtime.engine for runtime in work.options.runtimes]
         resources = fitting_worker(engines, self._cluster.members)
         files = [held.future for held in contents]
         future = self._submit("whole", tasks.whole, pickle.dumps(work), files, is_timed=timed, resources=resources)

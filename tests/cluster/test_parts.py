@@ -17,7 +17,9 @@ from pycheck.cluster.connecting import Cluster
 from pycheck.cluster.members import PYTHON, engine_resource
 from pycheck.cluster.plugin import CheckPlugin
 from pycheck.errors import RuntimeUnavailableError, UsageError
+from pycheck.options.values import Options
 from pycheck.runtimes.fake import Fault
+from pycheck.types import RuntimeId
 
 from ..conftest import Cli
 from ..fakes import Fakes
@@ -248,3 +250,12 @@ def test_a_cache_that_cannot_be_written_is_named_as_on_one_machine(
     assert one[0] == 2
     assert "Cannot write to the cache folder" in str(one)
     assert report_of(command, "n", "--dask", address) == one
+
+
+def test_a_worker_of_this_machine_has_its_share_of_the_engines_and_one_elsewhere_has_all(fakes: Fakes) -> None:
+    fakes.identity = "a browser"
+    engines = ("chromium", "firefox", "webkit")
+    options = Options(runtimes=tuple(RuntimeId(engine, "cpu") for engine in engines))
+    here = [working.look(pickle.dumps((options, 2)), number).engines for number in range(2)]
+    assert here == [("firefox", "webkit"), ("chromium",)]
+    assert working.look(pickle.dumps((options, 0)), "tcp://10.0.0.5:4000").engines == engines
