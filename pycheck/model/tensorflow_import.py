@@ -5,13 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
 from ..errors import InstallationError
-from ..system import installed, process
-from ..system.fatal_signals import told_of
+from ..system import fatal_signals, installed, process
 from ..system.process import without_optional_imports
 from ..system.quiet import quiet_failure, without_native_noise
 
@@ -31,11 +30,15 @@ def import_tensorflow() -> Any:
     os.environ.setdefault("TF_ONEDNN_USE_SYSTEM_ALLOCATOR", "1")
     _choose_backend()
     if "tensorflow" not in sys.modules:
-        with _told_of_signals(), installed.importing("tensorflow"), without_native_noise(), without_optional_imports():
+        if process.own:  # in a process of others, signals belong to them
+            fatal_signals.tell(partial(installed.killed, "tensorflow"))
+        with installed.importing("tensorflow"), without_native_noise(), without_optional_imports():
             with quiet_failure() if process.own else nullcontext():
                 import tensorflow
 
             tensorflow.config.list_physical_devices()  # the search for GPUs prints messages, so it runs here
+        if process.own:
+            fatal_signals.tell(fatal_signals.crashed)
         tensorflow.get_logger().setLevel(logging.ERROR)
         logging.getLogger("absl").setLevel(logging.ERROR)
     with installed.importing("keras"), without_optional_imports():
@@ -45,11 +48,6 @@ def import_tensorflow() -> Any:
     if backend != "tensorflow":
         raise _other_backend(f"Keras runs on {backend} in this process")
     return sys.modules["tensorflow"]
-
-
-def _told_of_signals() -> AbstractContextManager[None]:
-    """Report a signal by which TensorFlow kills the process; in a process of others, signals belong to them."""
-    return told_of(partial(installed.killed, "tensorflow")) if process.own else nullcontext()
 
 
 def _choose_backend() -> None:

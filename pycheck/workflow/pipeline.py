@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -19,6 +18,7 @@ from ..options.replay import command_line
 from ..options.values import LITERT_RUNTIMES, Options
 from ..runtimes.launching.identity import identify
 from ..system.cache import Cache
+from ..system.fatal_signals import NativeThread, working_on
 from ..system.folders import check_new_folder, write_folder
 from ..system.stamps import Stamps, stamps
 from ..types import Report, RuntimeId, RuntimeStatus
@@ -63,7 +63,7 @@ class Workbench:
         self._shared = Shared(
             hosts=hosts,
             ready=ReadyPages(hosts),
-            executor=ThreadPoolExecutor(1, thread_name_prefix="tensorflow"),
+            executor=NativeThread(),
             slots=asyncio.Semaphore(self._cores),
         )
 
@@ -185,6 +185,7 @@ class Workbench:
         from ..training import Bench, read_arrays, setup_of, train_run
 
         recipe.check()
+        working_on.set(_name(model))
         if litert := [runtime for runtime in options.runtimes if runtime.is_litert]:
             raise UsageError(f"{litert[0]} cannot train: LiteRT.js only predicts.", "Name runtimes of TF.js.")
         async with AsyncExitStack() as stack:
@@ -230,6 +231,7 @@ class Workbench:
         `inputs` changes meanwhile.
         """
         options = with_runtimes_for(model, options)
+        working_on.set(_name(model))
 
         def look() -> Stamps:
             return stamps([*model_places(model, options), *([inputs] if is_file else ())])
@@ -308,6 +310,10 @@ def rejudge(folder: Path, options: Options) -> Report:
         saved = replace(saved, evidence=replace(saved.evidence, quantization_noise=measured))
         report = conclude(saved, measurements, options)
     return with_pipeline(report, saved.pipeline, options) if saved.pipeline else report
+
+
+def _name(model: Any) -> str:
+    return str(model) if isinstance(model, Path) else f"a {type(model).__name__}"
 
 
 def _reproducible(command: str, model: Any, inputs: Any, options: Options) -> Options:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from ..options.values import Options
 from ..system.cache import Cache
+from ..system.fatal_signals import NativeThread
 from .browsers import Hosts
 from .lazy_model import Source
 from .ready import ReadyPages
@@ -27,7 +27,7 @@ class Shared:
 
     hosts: Hosts
     ready: ReadyPages
-    executor: ThreadPoolExecutor
+    executor: NativeThread
     slots: asyncio.Semaphore
 
 

@@ -35,7 +35,7 @@ from pycheck.runtimes.browser import proof
 from pycheck.runtimes.fake import Fault
 from pycheck.runtimes.launching import finding
 from pycheck.setup import releases
-from pycheck.system import folders, installed
+from pycheck.system import fatal_signals, folders, installed
 from pycheck.system.cache import Cache
 from pycheck.training.recipe import Recipe, RecipeText, parse_loss, parse_optimizer, parse_penalty
 from pycheck.types import RuntimeId, Signature, TensorSpec
@@ -502,6 +502,8 @@ def test_packages(words: Words, monkeypatch: pytest.MonkeyPatch, snapshot: Snaps
     words.add(installed.broken("tensorflow", ImportError("no _pywrap")).told())
     words.add(installed.killed("tensorflow", 4).told())
     words.add(installed.killed("tensorflow", 11, "last words").told())
+    words.add(fatal_signals.crashed(11).told())
+    words.add(fatal_signals.crashed(6, "Check failed: a == b").told())
     have(tensorflow="2.30.0")
     words.add(installed.unusable_internals(ImportError("no eager")).told())
     assert str(words) == snapshot
