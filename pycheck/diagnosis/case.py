@@ -82,6 +82,11 @@ class Case:
         )
 
     @property
+    def has_no_artifact(self) -> bool:
+        """Tell whether the library of these runtimes cannot have the model, in a run of both libraries."""
+        return self.model is not None and self.artifact is None
+
+    @property
     def is_artifact_alone(self) -> bool:
         """Tell whether MODEL is itself the artifact: Python then runs the same weights, without a conversion."""
         return self.model is not None and self.model.is_artifact

@@ -76,6 +76,8 @@ def not_run(case: Case) -> Iterator[Finding]:
 def _ended(case: Case, records: Sequence[RuntimeRecord]) -> Finding:
     first, names = records[0], [record.id for record in records]
     code, what = _STATUS[first.status]
+    if case.has_no_artifact and first.status is RuntimeStatus.FAILED:
+        what = "did not run"
     reason, advice = reason_of(first)
     optional = _is_optional(first)
     return finding(
@@ -128,8 +130,9 @@ def _failed_alike(case: Case, records: Sequence[RuntimeRecord]) -> Finding:
         "runtime-failed",
         Severity.ERROR,
         runtimes=names,
-        summary=f"{listed(names)} fail with the same message, so the fault is in the artifact, not in a browser: "
-        f"{reason}",
+        summary=f"{listed(names)} did not run: {reason}"
+        if case.has_no_artifact
+        else f"{listed(names)} fail with the same message, so the fault is in the artifact, not in a browser: {reason}",
         advice=advice or known or _contradiction(case) or (_GIVEN if given else converted),
         evidence={"status": RuntimeStatus.FAILED.value, "error": records[0].error},
     )

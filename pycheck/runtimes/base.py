@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Self
 
-from ..errors import RuntimeFailedError, RuntimeTimeoutError, RuntimeUnavailableError
+from ..errors import PycheckError, RuntimeTimeoutError, RuntimeUnavailableError
 from ..types import Environment, RuntimeId, RuntimeStatus, Tensors
 
 
@@ -46,7 +46,7 @@ class Runtime(ABC):
         await self.close()
 
 
-def status_of(error: RuntimeFailedError) -> RuntimeStatus:
+def status_of(error: PycheckError) -> RuntimeStatus:
     """Return the status of a runtime that ended with this error."""
     if isinstance(error, RuntimeUnavailableError):
         return RuntimeStatus.UNAVAILABLE

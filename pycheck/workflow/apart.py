@@ -19,7 +19,7 @@ from .brought import Told, write
 from .candidates import Candidates, Ground
 from .evaluation import Measurements
 from .references import References
-from .run import Run
+from .run import Run, one_of
 from .store import OutputStore
 
 
@@ -33,10 +33,10 @@ class _Opened:
 
 
 async def convert(run: Run, given: Any) -> None:
-    """Convert the model for the libraries of all candidates."""
+    """Convert the model for the libraries of all candidates; ConversionError if no library can have it."""
     opened = await _open(run, given)
-    for is_litert in sorted({runtime.is_litert for runtime in run.setting.options.runtimes}):
-        await _artifact(run, opened, is_litert=is_litert)
+    libraries = sorted({runtime.is_litert for runtime in run.setting.options.runtimes})
+    await one_of(_artifact(run, opened, is_litert=is_litert) for is_litert in libraries)
 
 
 async def refer(run: Run, given: Any) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from ..errors import RuntimeFailedError, UnsupportedModelError
+from ..errors import ConversionError, RuntimeFailedError, UnsupportedModelError
 from ..inputs import Inputs
 from ..runtimes.base import status_of
 from ..types import (
@@ -189,7 +189,7 @@ class Candidates:
                     self._stack.push_async_exit(stack.pop_all())
                 elif not self.changed.get(id) and await ready.keep(options, runtime, await artifact):
                     stack.pop_all()
-        except RuntimeFailedError as failure:
+        except (RuntimeFailedError, ConversionError) as failure:
             status, error = status_of(failure), str(failure)
             if is_refused := isinstance(failure, UnsupportedModelError):
                 making = making or await begin()

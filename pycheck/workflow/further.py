@@ -30,9 +30,10 @@ _FORWARDED_BELOW = 1000
 
 
 async def traced(compared: Compared, runtimes: Collection[RuntimeId], *, only_failed: bool) -> Compared:
-    """Add the trace of the runtimes that ran to their end."""
-    for is_litert in (False, True):
-        if any(runtime.is_litert == is_litert for runtime in runtimes):
+    """Add the trace of the runtimes that ran to their end, of each library that has an artifact."""
+    report = compared.report
+    for is_litert, artifact in ((False, report.artifact), (True, report.litert_artifact)):
+        if artifact and any(runtime.is_litert == is_litert for runtime in runtimes):
             compared = await _traced(compared, runtimes, is_litert=is_litert, only_failed=only_failed)
     return compared
 

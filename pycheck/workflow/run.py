@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..errors import RuntimeFailedError
+from ..errors import ConversionError, RuntimeFailedError
 from ..inputs import Inputs, from_arrays, make_inputs, open_inputs, refuse_ids
 from ..system.together import together
 from ..types import (
@@ -36,6 +36,8 @@ from .store import OutputStore, PendingRun, SavedRun
 
 if TYPE_CHECKING:
     from ..runtimes.browser.page import BrowserRuntime
+
+T = TypeVar("T")
 
 #: A function that gets a report before it is complete.
 First = Callable[[Report], Awaitable[None]]
@@ -177,21 +179,26 @@ class Run:
         made = {False: self._artifact, True: self._litert_artifact}
         artifacts = {is_litert: artifact for is_litert, artifact in made.items() if artifact}
         ground = Ground(inputs, batch_size, self._references, measurements, artifacts, self._keep)
-        preparing = [self._python.single()] if self._prepares_trace and self._artifact else []
+        preparing = [settled(self._python.single())] if self._prepares_trace and self._artifact else []
         # Those that compile shaders take longest, and so start first where not all run at once.
         order = sorted(options.runtimes, key=lambda runtime: not runtime.kind.startswith("web"))
         candidates = (self._candidates.run(runtime, ground) for runtime in order)
         of_power = self._artifact if options.power else None
-        powers = [self._measure_power(began_at, of_power)] if of_power and not first else []
+        powers = [settled(self._measure_power(began_at, of_power))] if of_power and not first else []
         try:
-            in_python: list[Awaitable[Any]] = [*artifacts.values(), *preparing, self._reference_batches(), *powers]
+            in_python: list[Awaitable[Any]] = [
+                one_of(artifacts.values()),
+                *preparing,
+                self._reference_batches(),
+                *powers,
+            ]
             for works in [in_python, candidates] if self._is_timed else [[*in_python, *candidates]]:
                 await together(works)
         except RuntimeFailedError as error:
             await asyncio.to_thread(refuse_ids, inputs, hints, error)
             raise
         evidence = replace(
-            await source.evidence(with_artifact=self._artifact is not None),
+            await source.evidence(with_artifact=_made(self._artifact) is not None),
             scales=measurements.scales,
             ids=measurements.ids,
             reference=self._references.check,
@@ -208,7 +215,7 @@ class Run:
         if first:
             await first(report)
         if first and of_power:
-            await self._measure_power(began_at, of_power)
+            await settled(self._measure_power(began_at, of_power))
             saved = replace(saved, power=self._power)
             report = conclude(saved, measurements, options)
         if self._pending:
@@ -221,8 +228,8 @@ class Run:
         inputs, measurements, options = self._inputs, self._measured, self._options
         return SavedRun(
             model=replace(info, signature=measurements.signature),
-            artifact=self._artifact.result() if self._artifact else None,
-            litert_artifact=self._litert_artifact.result() if self._litert_artifact else None,
+            artifact=_made(self._artifact),
+            litert_artifact=_made(self._litert_artifact),
             inputs=replace(inputs.info, ids=self._id_inputs),
             runtimes=(*self._references.records.values(), *(self._candidates.records[r] for r in options.runtimes)),
             candidates=options.runtimes,
@@ -306,3 +313,26 @@ class Run:
         self._power = await find_power(
             self._source, artifact, self._references, self._cache, self._shared.executor, allowance, graph
         )
+
+
+async def one_of(artifacts: Iterable[Awaitable[ArtifactInfo]]) -> None:
+    """Wait for the artifacts of all libraries; ConversionError only if there is none.
+
+    A library without an artifact is a runtime that fails, beside others that run.
+    """
+    outcomes = [await settled(artifact) for artifact in artifacts]
+    failures = [outcome for outcome in outcomes if isinstance(outcome, ConversionError)]
+    if failures and len(failures) == len(outcomes):
+        raise failures[0]
+
+
+async def settled(artifact: Awaitable[T]) -> T | ConversionError:
+    """Return what this gives, or the error of the conversion that it needs."""
+    try:
+        return await artifact
+    except ConversionError as error:
+        return error
+
+
+def _made(artifact: asyncio.Future[ArtifactInfo] | None) -> ArtifactInfo | None:
+    return artifact.result() if artifact and not artifact.exception() else None
