@@ -14,8 +14,6 @@ from typing import Any
 from ..artifact.json_file import read_json
 from ..errors import ArtifactFileError
 from ..options.values import Options
-from ..preprocessing.by_name import is_recipe
-from ..preprocessing.calls import Call
 from ..runtimes.browser.imports import read_imports
 from ..types import AppCode
 
@@ -45,8 +43,12 @@ def input_places(given: Any) -> Iterator[Path]:
 
 def script_places(options: Options) -> Iterator[Path]:
     """Yield the user's modules, what they import from their folder, and the scripts and data beside them."""
-    codes = [code for code in (options.js_preprocess, options.js_postprocess) if code and not is_recipe(code)]
-    modules = [AppCode.of(code).module for code in codes]
+    codes = [code for code in (options.js_preprocess, options.js_postprocess) if code]
+    if not codes:
+        return
+    from ..preprocessing import is_recipe  # slow, and a compare of arrays does not need it
+
+    modules = [AppCode.of(code).module for code in codes if not is_recipe(code)]
     yield from modules
     found = [module.resolve() for module in modules if module.is_file()]
     roots = tuple(dict.fromkeys(module.parent for module in found))
@@ -58,7 +60,12 @@ def script_places(options: Options) -> Iterator[Path]:
 
 def python_places(options: Options) -> Iterator[Path]:
     """Yield the files of Python code that are named by their paths, and those that recipes read."""
-    for code in filter(None, (options.preprocess, options.js_preprocess, options.postprocess)):
+    codes = [code for code in (options.preprocess, options.js_preprocess, options.postprocess) if code]
+    if not codes:
+        return
+    from ..preprocessing.calls import Call
+
+    for code in codes:
         call = Call.of(code)
         if call and call.name == "vocabulary":
             yield Path(call.inside)

@@ -67,6 +67,14 @@ def test_help_imports_neither_tensorflow_nor_playwright() -> None:
     assert not {"tensorflow", "keras", "playwright", "aiohttp"} & imported
 
 
+def test_a_run_imports_the_descriptions_of_preprocessing_only_for_files() -> None:
+    code = "import sys, pycheck.workflow.pipeline; print(*sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    imported = set(done.stdout.splitlines()[-1].split())
+    assert "pycheck.workflow.files.comparing" in imported
+    assert not {"pycheck.preprocessing", "tensorflow", "keras", "playwright"} & imported
+
+
 @pytest.mark.exhaustive
 def test_the_floor_predicts_the_same_inputs_on_the_backends_it_was_asked_for(task: Task) -> None:
     done = run([sys.executable, str(BENCHMARKS / "floor.py"), task.to_json(), "--no-native"])

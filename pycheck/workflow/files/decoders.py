@@ -15,9 +15,6 @@ import numpy as np
 from ...errors import InputsFileError, InstallationError, PycheckError, RuntimeFailedError
 from ...inputs import list_files
 from ...options.values import Options
-from ...preprocessing.engine_decoders import compare_decoded, decoding_module
-from ...preprocessing.images.sources import Source
-from ...preprocessing.sounds import is_sound
 from ...types import BROWSER_ENGINES, AppCode, AppFile, DecodedFile, Decoders, EngineDecoders, RuntimeId, SampleFile
 from ..browsers import Hosts
 from ..setting import Observer, Setting
@@ -29,6 +26,8 @@ if TYPE_CHECKING:
 
 async def compare_decoders(bench: Workbench, given: Sequence[Path], options: Options, observe: Observer) -> Decoders:
     """Decode the files in each browser that starts; InputsFileError if Python decodes none of them."""
+    from ...preprocessing.engine_decoders import decoding_module  # slow, and only files need it
+
     files = await asyncio.to_thread(_decodable, list_files(given).files)
     with tempfile.TemporaryDirectory(prefix="pycheck-") as folder:
         module = Path(folder, "decode.js")
@@ -44,6 +43,9 @@ async def compare_decoders(bench: Workbench, given: Sequence[Path], options: Opt
 
 def _decodable(files: Sequence[SampleFile]) -> list[SampleFile]:
     """Return the files that Python decodes."""
+    from ...preprocessing.images.sources import Source
+    from ...preprocessing.sounds import is_sound
+
     kept, reasons = [], []
     for file in files:
         try:
@@ -79,6 +81,8 @@ async def _in_engine(
 
 async def decoded_by(setting: Setting, engine: str, files: Sequence[SampleFile]) -> tuple[DecodedFile, ...]:
     """Decode files of a run in a further page of an engine; none if Python decodes none, or the page does not run."""
+    from ...preprocessing.engine_decoders import decoding_module
+
     try:
         known = await asyncio.to_thread(_decodable, files)
     except (InputsFileError, InstallationError):  # texts, or files that only the user's own code reads
@@ -92,6 +96,8 @@ async def decoded_by(setting: Setting, engine: str, files: Sequence[SampleFile])
 
 
 async def _decoded(page: BrowserRuntime, code: AppCode, file: SampleFile) -> DecodedFile:
+    from ...preprocessing.engine_decoders import compare_decoded
+
     made = await page.prepare(code, [AppFile(file.name, file.path)], ["made"])
     if (failure := made.files[0].failure) is not None:
         return DecodedFile(file.name, file.path.suffix[1:].upper(), failure.message.rstrip("."))

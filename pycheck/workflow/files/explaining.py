@@ -10,7 +10,6 @@ import numpy as np
 
 from ...comparison import input_picture
 from ...inputs import Inputs
-from ...preprocessing import find_causes
 from ...types import Array, PipelineRow, SampleFile
 
 #: The most files that are read for it, which bounds the memory.
@@ -25,6 +24,8 @@ _ALIKE = 0.01
 
 def with_causes(row: PipelineRow, files: Sequence[SampleFile], python: Inputs, page: Inputs) -> PipelineRow:
     """Add the causes of the first input that differs; `files` has the file of each sample, in order."""
+    from ...preprocessing import find_causes  # slow, and only files need it
+
     tensor = next((each.tensor for each in row.inputs if not each.identical), None)
     if tensor is None:
         return row

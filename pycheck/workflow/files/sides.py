@@ -8,13 +8,12 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ...errors import InputsFileError, PycheckError, UsageError
 from ...inputs import Inputs, Spool, from_columns, sample_of
-from ...preprocessing import Preprocess, is_recipe, load_preprocess, recipe_module
 from ...types import (
     AppCode,
     AppFile,
@@ -27,6 +26,9 @@ from ...types import (
     TensorLeak,
 )
 from ..setting import Setting
+
+if TYPE_CHECKING:
+    from ...preprocessing import Preprocess
 
 #: A function that receives progress: finished files, all files.
 Advance = Callable[[int, int], None]
@@ -70,6 +72,8 @@ class Side:
 
 async def in_python(setting: Setting, files: SampleFiles, folder: Path) -> Side:
     """Preprocess in the thread of TensorFlow, which the user's code may use."""
+    from ...preprocessing import load_preprocess  # slow, and only files need it
+
     text = setting.options.preprocess
     if text is None:
         raise UsageError(
@@ -160,6 +164,8 @@ def leaks_of(runtime: RuntimeId, code: AppCode, leaking: Sequence[PreparedFile])
 
 def page_code(text: str, signature: Signature, folder: Path) -> AppCode:
     """Return the user's module and export, or a module that is written for a recipe."""
+    from ...preprocessing import is_recipe, recipe_module
+
     if is_recipe(text):
         folder.mkdir(parents=True, exist_ok=True)
         module = folder / f"{re.sub(r'[^0-9A-Za-z.]+', '-', text).strip('-')[:60]}.js"
