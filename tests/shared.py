@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from pycheck import Session
+from pycheck.workflow.lazy_model import Source
 from pycheck.workflow.pipeline import Workbench
 
 T = TypeVar("T")
@@ -15,5 +16,8 @@ session = Session()
 
 
 async def in_session(work: Callable[[Workbench], Coroutine[Any, Any, T]]) -> T:
-    """Do the work as `pycheck.workflow.pipeline.alone` does, in the browsers of the session."""
+    """Do the work as `pycheck.workflow.pipeline.alone` does, in the browsers of the session; fakes stay out of them."""
+    if Workbench.make_source is not Source:
+        async with Workbench() as bench:
+            return await work(bench)
     return await asyncio.to_thread(session.run, work)
