@@ -15,6 +15,7 @@ from typing import TextIO
 #: Messages of TensorFlow despite TF_CPP_MIN_LOG_LEVEL, because part of its C++ logs before logging is initialized.
 _NOISE = re.compile(
     rb"absl::InitializeLog|^[IW]\d{4} |Unable to register cu\w+ factory|computation placer already registered"
+    rb"|^E\d{4} .* meta_optimizer\.cc"  # TensorFlow 2.18 and 2.19 then run a graph that is not optimized
     rb"|oneDNN custom operations|optimized to use available CPU|rebuild TensorFlow|Could not find cuda drivers"
     rb"|^INFO: (?:Created|Initialized) TensorFlow Lite"
     rb"|Could not find TensorRT|failed call to cuInit|Error loading CUDA libraries"

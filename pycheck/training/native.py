@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..system.quiet import without_native_noise
 from ..types import Array, Tensors
 from .formula import evaluate
 from .keras_models import library_of, named_variables
@@ -143,7 +144,9 @@ class NativeTrainer:
 
             self._hvp = tf.function(product, autograph=False, reduce_retracing=True)
         values = [tf.constant(value, self._dtype) for value in vector]
-        return [np.asarray(value) for value in self._hvp(self._flat(inputs), self._flat(targets), values)]
+        with without_native_noise():
+            products = self._hvp(self._flat(inputs), self._flat(targets), values)
+        return [np.asarray(value) for value in products]
 
     def activations(self, inputs: Tensors) -> dict[str, Array]:
         """Compute the result of each layer for a batch, with the current weights."""

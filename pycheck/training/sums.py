@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from ..system.quiet import without_native_noise
 from ..types import Tensors
 from .native import NativeTrainer
 
@@ -58,7 +59,8 @@ def summation_errors(trainer: NativeTrainer, inputs: Tensors, targets: Tensors) 
                 found[number] = tf.reduce_max(tf.abs(gradient)), partial
         return found
 
-    values = tf.function(measured, autograph=False)(*flat, *wanted)
+    with without_native_noise():
+        values = tf.function(measured, autograph=False)(*flat, *wanted)
     return {
         number: math.sqrt(counts[number] / 3) * float(partial) / float(largest)
         for number, (largest, partial) in values.items()

@@ -263,6 +263,13 @@ def test_what_an_import_that_succeeds_writes_is_seen_and_other_threads_write_on(
     assert capsys.readouterr().err == "progress\na warning\n"
 
 
+def test_what_tensorflow_prints_about_its_own_work_is_no_message(capfd: pytest.CaptureFixture[str]) -> None:
+    with quiet.without_native_noise():
+        os.write(2, b"E0000 00:00:1 24565 meta_optimizer.cc:967] remapper failed: INVALID_ARGUMENT\n")
+        os.write(2, b"E0000 00:00:1 24565 bfc_allocator.cc:12] out of memory\n")
+    assert capfd.readouterr().err == "E0000 00:00:1 24565 bfc_allocator.cc:12] out of memory\n"
+
+
 def test_who_asks_python_for_a_traceback_of_a_fatal_signal_gets_that_too(tmp_path: Path) -> None:
     done = _convert_with(tmp_path, _HEADER + "ctypes.string_at(0)", PYTHONFAULTHANDLER="1")
     assert done.returncode == 2

@@ -31,7 +31,7 @@ def _narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("typer.rich_utils.MAX_WIDTH", 80)
 
 
-@pytest.mark.parametrize("words", commands(), ids=" ".join)
+@pytest.mark.parametrize("words", list(commands()), ids=" ".join)
 def test_help(words: tuple[str, ...], command: Cli, snapshot: SnapshotAssertion) -> None:
     said = command(*words)
     assert said.code == 0, said.err
