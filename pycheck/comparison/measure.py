@@ -12,6 +12,7 @@ import numpy as np
 from ..types import Array, WorstElement
 from . import classes, sums, ulp
 from .magnitudes import ErrorGrid
+from .nearer import nearer
 from .pictures import looks_like_images, picture
 from .statistics import Statistics, merge
 from .top1 import measure_top1
@@ -43,8 +44,9 @@ def measure(
     references.
 
     For floating point: absolute and relative errors, and ULP of `precision_bits` (16, 32 or 64), over pairs that are
-    finite in both; a reference of 0 has no relative error. -0 and +0 are equal. Errors too large for float64 become its
-    largest number. For integers and booleans: an element is right if it equals either reference, its error is the
+    finite in both; a reference of 0 has no relative error. A row in which the two references are apart is measured
+    against the nearer one (see `nearer`). -0 and +0 are equal. Errors too large for float64 become its largest number.
+    For integers and booleans: an element is right if it equals either reference, its error is the
     distance to the nearer one, and there are no ULP.
 
     `start` is the index of the first sample in the whole input. With `rtol` or `atol`, pairs with
@@ -79,24 +81,28 @@ def measure(
         return replace(blank, shape_mismatch=mismatch)
     if not has_sample_axis:
         candidate, size_reference, class_reference = candidate[None], size_reference[None], class_reference[None]
+    near = size_reference if blank.exact else nearer(candidate, size_reference, class_reference)
     flat = [np.ascontiguousarray(array).reshape(-1) for array in (candidate, size_reference, class_reference)]
+    flat_near = None if near is size_reference else near.reshape(-1)
     grid = ErrorGrid(ulp.PRECISIONS[precision_bits]) if drawn and not blank.exact else None
     batch = _Batch(blank, start, class_reference.shape[1:], grid, has_sample_axis)
     total = blank
     for low in range(0, class_reference.size, _CHUNK_ELEMENTS):
         part = slice(low, low + _CHUNK_ELEMENTS)
-        total = merge(total, batch.chunk(flat[0][part], flat[1][part], flat[2][part], low, total.worst))
+        size = flat[1][part]
+        near_part = size if flat_near is None else flat_near[part]
+        total = merge(total, batch.chunk(flat[0][part], size, flat[2][part], near_part, low, total.worst))
     top1 = (
         None
         if blank.exact or not has_sample_axis
-        else measure_top1(candidate, size_reference, start=start, limit=top_k, name=name)
+        else measure_top1(candidate, near, start=start, limit=top_k, name=name)
     )
     seen = None
     if drawn and looks_like_images(class_reference.shape[1:]):
         finite = total.pair_count == total.class_counts[0][0] == total.element_count
         seen = picture(
             candidate,
-            size_reference,
+            near,
             class_reference,
             total.worst,
             start,
@@ -132,33 +138,36 @@ class _Batch:
         self._sample_size = math.prod(sample_shape)
         self._grid = grid
 
-    def chunk(self, candidate: Array, size: Array, klass: Array, low: int, known: Worst) -> Statistics:
-        """Measure flat slices that begin at element `low`; `known` are the worst elements so far."""
+    def chunk(self, candidate: Array, size: Array, klass: Array, near: Array, low: int, known: Worst) -> Statistics:
+        """Measure flat slices that begin at element `low`; `known` are the worst elements so far.
+
+        Errors are against `near`, and the scale of the output is that of `size`.
+        """
         result = replace(self._blank, element_count=len(candidate))
         finite = _all_finite(candidate) and _all_finite(size)
         if finite and (klass is size or _all_finite(klass)):
             result = replace(result, class_counts=((len(candidate), 0, 0, 0), *classes.NO_COUNTS[1:]))
         else:
             result = self._classes(result, candidate, klass, low)
-        magnitudes = np.abs(size.astype(np.float64))
-        scale = magnitudes
+        scale = np.abs(size.astype(np.float64))
+        magnitudes = scale if near is size else np.abs(near.astype(np.float64))
         places: Array | None = None
         if not finite:
-            known_size = np.isfinite(magnitudes)
-            scale = magnitudes[known_size]
+            known_size = np.isfinite(scale)
+            scale = scale[known_size]
             places = np.flatnonzero(known_size & np.isfinite(candidate))
-            candidate, size, klass, magnitudes = (a[places] for a in (candidate, size, klass, magnitudes))
+            candidate, near, klass, magnitudes = (a[places] for a in (candidate, near, klass, magnitudes))
         if scale.size:
             result = replace(result, reference_scale=float(scale.max()))
         if not candidate.size:
             return result
         exact = result.exact
-        errors = _distances(candidate, size, klass) if exact else _errors(candidate, size)
-        result = _sizes(result, candidate, size, errors, magnitudes, self._grid)
+        errors = _distances(candidate, near, klass) if exact else _errors(candidate, near)
+        result = _sizes(result, candidate, near, errors, magnitudes, self._grid)
         above = known.errors[-1].size if len(known.errors) == known.limit else 0.0
         if result.max_abs_error is None or result.max_abs_error <= above:
             return result
-        listed = self._largest(errors, candidate, klass if exact else size, places, low, above)
+        listed = self._largest(errors, candidate, klass if exact else near, places, low, above)
         return replace(result, worst=replace(result.worst, errors=listed))
 
     def _classes(self, result: Statistics, candidate: Array, klass: Array, low: int) -> Statistics:

@@ -106,6 +106,38 @@ def test_class_is_judged_against_float32_and_size_against_float64() -> None:
     assert statistics.max_abs_error == 0.5
 
 
+def test_a_row_of_which_python_has_two_answers_is_measured_against_the_nearer_one() -> None:
+    double = np.array([[0.9, 0.1], [0.2, 0.8], [0.3, 0.7]])
+    single = np.array([[0.1, 0.9], [0.2, 0.8], [0.9, 0.1]], np.float32)
+    candidate = np.array([[0.1, 0.875], [0.2, 0.8], [0.3, 0.7]], np.float32)
+    statistics = measure(candidate, double, single, start=0)
+    assert statistics.max_abs_error == pytest.approx(0.025, rel=1e-6)
+    assert statistics.reference_scale == 0.9
+    assert statistics.worst.elements[0].reference == pytest.approx(0.9) and statistics.worst.elements[0].sample == 0
+    assert statistics.top1 is not None and (statistics.top1.rows, statistics.top1.changed) == (3, 0)
+
+
+def test_neither_answer_of_python_is_an_error_and_small_differences_of_the_two_are_none() -> None:
+    double, single = np.array([1.0, 100.0, 50.0]), floats(0.5, 1.0, 50.25)
+    assert measure(floats(1.0, 30.0, 50.25), double, single, start=0).max_abs_error == 29.0
+    assert measure(floats(1.0, 100.0, 50.25), double, single, start=0).max_abs_error == 0.25  # not apart
+
+
+@pytest.mark.parametrize("other", [math.nan, math.inf])
+def test_a_row_without_a_finite_answer_in_float32_is_measured_against_float64(other: float) -> None:
+    assert measure(floats(2.0, 1.0), np.array([1.0, 1.0]), floats(other, 1.0), start=0).max_abs_error == 1.0
+
+
+def test_a_row_has_two_references_whatever_is_not_finite_elsewhere() -> None:
+    double, single = np.array([1.0, math.nan, 1.0, 5.0]), floats(1.0, math.nan, math.inf, 3.0)
+    assert measure(floats(1.0, math.nan, math.inf, 3.0), double, single, start=0).max_abs_error == 0.0
+
+
+def test_a_large_number_of_float32_is_no_scale_for_other_rows() -> None:
+    statistics = measure(floats(1e20, 2.0), np.array([1.0, 1.0]), floats(1e20, 1.0), start=0)
+    assert (statistics.reference_scale, statistics.max_abs_error) == (1.0, 1.0)
+
+
 def test_a_reference_of_zero_has_no_relative_error() -> None:
     assert compared(floats(1.0, 0.0), floats(0.0, 0.0)).max_rel_error is None
     assert compared(floats(1.0, 3.0), floats(0.0, 2.0)).max_rel_error == 0.5

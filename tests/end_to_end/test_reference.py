@@ -177,3 +177,20 @@ def test_a_conversion_to_a_graph_of_a_wrong_trace_names_the_layer_and_the_sizes_
         pycheck.convert(file, tmp_path / "out", inputs=x[:4], format="graph")
     assert "from the layer each on" in error.value.advice and "keras.Input((7, 5))" in error.value.advice
     assert (tmp_path / "out" / "model.json").exists()  # it runs; its error can be examined
+
+
+def test_a_browser_that_decides_as_float32_in_python_passes_although_float64_decides_otherwise() -> None:
+    """Readings with one decimal, times ten, cut to integers: 35.3 * 10 is 353 in float32 and 352.99999 in float64."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+    readings = keras.Input((8,))
+    tenths = keras.ops.cast(readings * 10, "int32")
+    rows = keras.layers.Flatten()(keras.layers.Embedding(500, 4, embeddings_initializer="normal")(tenths))
+    model = keras.Model(readings, keras.layers.Dense(3, "softmax", name="kind")(rows * 30))
+    x = (np.random.default_rng(0).integers(350, 420, (16, 8)) / 10).astype(np.float32)
+    report = session.compare(model, x, runtimes=["chromium:cpu", "chromium:webgl"])
+    assert report.passed, report.findings
+    assert all((c.max_abs_error or 0.0) < 1e-6 for c in report.comparisons if not c.is_noise_floor)
+    codes = {finding.code for finding in report.findings}
+    assert "noise-floor-high" in codes and not codes & {"reference-differs", "top1-flip"}

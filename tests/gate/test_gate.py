@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
 from pycheck.errors import UsageError
 from pycheck.gate import (
@@ -40,6 +41,8 @@ from pycheck.types import (
     SummationNoise,
     Verdict,
 )
+
+from .conftest import compared
 
 Compare = Callable[..., Comparison]
 WEBGL = RuntimeId("chromium", "webgl")
@@ -148,6 +151,16 @@ def test_an_error_beyond_one_hundredth_of_the_scale_never_passes(compare: Compar
     assert result.tolerance.max_abs == pytest.approx(0.01 * np.abs(reference).max())
     assert "upper bound" in result.tolerance.derivation
     assert result.drifted
+
+
+@given(st.data())
+def test_a_runtime_that_answers_as_float32_in_python_always_passes(data: st.DataObject) -> None:
+    shape = data.draw(st.sampled_from([(6,), (4, 3), (2, 3, 2)]))
+    values = st.floats(-(2.0**60), 2.0**60, width=32) | st.sampled_from([0.0, 1.0, 1.009, 1.011])
+    single = data.draw(hnp.arrays(np.float32, shape, elements=values))
+    double = data.draw(hnp.arrays(np.float64, shape, elements=values))
+    (result,) = assess([compared(single.copy(), double, single=single)])
+    assert result.passed, result
 
 
 def test_half_floats_get_the_tolerance_of_their_own_roundoff(compare: Compare, rng: np.random.Generator) -> None:
