@@ -141,7 +141,7 @@ def _converted(
         more = apply_rewrites(program, named) or apply_rewrites(program, known)
         if not more:
             raise ConversionError(
-                f"Cannot convert the model to LiteRT: {_explained(outcome, layers)}",
+                f"Cannot convert the model to LiteRT:{_explained(outcome, layers)}",
                 "Replace these layers, or compute this part outside of the model.",
             )
         notes += more
@@ -199,11 +199,11 @@ def _named(names: Sequence[str], noun: str, of: str = "") -> str:
 
 
 def _explained(refusal: Refusal, layers: Collection[str]) -> str:
-    """Name the operations that LiteRT lacks with their layers; else return the converter's first lines."""
+    """Name the operations that LiteRT lacks with their layers, below; else return the converter's first lines."""
     from .graph.support import Problem, describe_problems
 
     problems = [Problem(op, node or op, "LiteRT has no such operation") for op, node in refusal.lacking]
     if problems:
         return "\n" + describe_problems(problems, layers)
     said = [line.strip() for line in refusal.message.splitlines() if line.strip()]
-    return "; ".join(said[:2])[:500] + "."
+    return f" {'; '.join(said[:2])[:500]}."
