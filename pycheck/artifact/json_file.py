@@ -88,15 +88,22 @@ def _refused(file: Path, reason: str, advice: str) -> ArtifactFileError:
     return ArtifactFileError(f"{file} is not a TF.js model: {reason}.", advice)
 
 
+def _place(text: str, at: int) -> str:
+    line = text.count("\n", 0, at) + 1
+    column = at - text.rfind("\n", 0, at)
+    return f"line {line}, column {column}"
+
+
 def _syntax(text: str, error: json.JSONDecodeError) -> tuple[str, str]:
     """Say why a text is not JSON, and how to fix it."""
-    where = f"line {error.lineno}, column {error.colno}"
     at = error.pos
+    where = _place(text, at)
     if _CUT.fullmatch(text, at) or error.msg.startswith("Unterminated string"):
         return f"its JSON is cut off after {len(text.encode()):,} bytes", _COPY_AGAIN
     before = len(text[:at].rstrip())
-    if any(_TRAILING_COMMA.match(text, start) for start in (at, before - 1)):
-        return f"its JSON has a comma before a closing bracket at {where}", "Remove the comma."
+    for start in (at, before - 1):  # Python 3.13 names the comma, and older ones what follows it
+        if start >= 0 and _TRAILING_COMMA.match(text, start):
+            return f"its JSON has a comma before a closing bracket at {_place(text, start)}", "Remove the comma."
     if text[at : at + 2] in ("//", "/*") or text[at : at + 1] == "#":
         return f"its JSON has a comment at {where}", "Remove the comment: JSON does not allow it."
     if _PYTHON.match(text, at):

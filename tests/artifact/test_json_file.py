@@ -49,7 +49,7 @@ _TEXT = json.dumps(_document())
         (_TEXT[: _TEXT.index("kernel") + 3].encode(), "its JSON is cut off after", "Copy"),
         (b'{"a": tru', "its JSON is cut off after 9 bytes", "Copy"),
         (_TEXT.replace('"}]}]', '"},]}]').encode(), "a comma before a closing bracket at line 1", "Remove the comma"),
-        (b'{"a": 1,\n}', "a comma before a closing bracket at line", "Remove the comma"),
+        (b'{"a": 1,\n}', "a comma before a closing bracket at line 1, column 8", "Remove the comma"),
         (str(_document()).encode(), "it is a Python literal", "json.dump"),
         (_TEXT.replace("[2]", "None").encode(), "it is a Python literal", "json.dump"),
         (b'{\n// made by hand\n"a": 1}', "a comment at line 2", "Remove the comment"),
