@@ -164,6 +164,8 @@ async function fetchWhole(resource, options) {
 /** Loads a layers model. Tensors are paired by position, because tfjs-layers names them by layers. */
 async function loadLayers(/** @type {Source} */ source) {
   const {loadLayersModel} = await import('@tensorflow/tfjs-layers');
+  // An orthogonal initializer calls methods of tensors, such as flatten(), which only the package @tensorflow/tfjs adds.
+  await import('@tensorflow/tfjs-core/dist/public/chained_ops/register_all_chained_ops');
   const {Points} = await import('./points.js');
   const model = await loadLayersModel(source, {fetchFunc: fetchWhole});
   /** @type {import('./points.js').Points | undefined} */
