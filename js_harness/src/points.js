@@ -1,6 +1,6 @@
 // Runs a layers model between any two points within it, by pycheck's names of points: the layer, `outer/inner` within a
 // nested model, `@1` after the name for the layer's second call, `:1` after that for a call's second output.
-// TensorFlow.js's own executor runs every container, as in model.predict.
+// TensorFlow.js's own executor runs every container, as in model.predict. A layer has the mask that it has there.
 
 import {execute, FeedDict} from '@tensorflow/tfjs-layers/dist/engine/executor';
 
@@ -86,30 +86,36 @@ export class Points {
 /** @param {Place} place @param {Symbolic[]} wanted @param {ReadonlyMap<string, Tensor>} feeds @returns {Tensor[]} */
 function evaluate(place, wanted, feeds) {
   const fed = new FeedDict();
-  /** @type {Set<Symbolic>} */
-  const known = new Set();
-  for (const [symbolic, name] of place.names) {
-    const value = feeds.get(name);
-    if (!value) continue;
-    fed.add(symbolic, value);
-    known.add(symbolic);
-  }
+  const known = fedIn(place, feeds);
+  const maskOf = masks(place, feeds);
+  for (const [symbolic, value] of known) fed.add(symbolic, value, maskOf(symbolic) ?? undefined);
   const open = openInputs(place, wanted, known);
   if (open.length) {
     if (!place.caller) throw new Error(`the inputs ${open.map(({name}) => name).join(', ')} are not fed`);
-    const {place: outer, node} = place.caller;
-    const given = evaluate(outer, open.map((input) => node.inputTensors[place.container.inputs.indexOf(input)]), feeds);
+    const given = evaluate(place.caller.place, open.map((input) => outside(place, input)), feeds);
     open.forEach((input, index) => fed.add(input, given[index]));
   }
-  return /** @type {Tensor[]} */ (execute(wanted, fed));
+  const mask = maskOfCall(place, feeds);
+  return /** @type {Tensor[]} */ (execute(wanted, fed, mask ? {mask} : undefined));
+}
+
+/** @param {Place} place @param {ReadonlyMap<string, Tensor>} feeds @returns {Map<Symbolic, Tensor>} */
+function fedIn({names}, feeds) {
+  /** @type {Map<Symbolic, Tensor>} */
+  const known = new Map();
+  for (const [symbolic, name] of names) {
+    const value = feeds.get(name);
+    if (value) known.set(symbolic, value);
+  }
+  return known;
 }
 
 /**
  * Returns the container's inputs that are needed and not known.
- * @param {Place} place @param {Symbolic[]} wanted @param {Set<Symbolic>} known
+ * @param {Place} place @param {Symbolic[]} wanted @param {ReadonlyMap<Symbolic, Tensor>} known
  */
 function openInputs({container}, wanted, known) {
-  const seen = new Set(known);
+  const seen = new Set(known.keys());
   const pending = [...wanted];
   const open = [];
   for (let symbolic = pending.pop(); symbolic; symbolic = pending.pop()) {
@@ -119,6 +125,67 @@ function openInputs({container}, wanted, known) {
     else pending.push(...symbolic.inputs);
   }
   return open;
+}
+
+/** Returns what the caller of a container gives it as this input. @param {Place} place @param {Symbolic} input */
+function outside({container, caller}, input) {
+  return /** @type {NonNullable<Place['caller']>} */ (caller).node.inputTensors[container.inputs.indexOf(input)];
+}
+
+/**
+ * Returns a function that computes the mask of a tensor in the whole model, by the rules of TensorFlow.js's executor,
+ * which knows no mask of a value that is fed. It gives null without a mask, or if the fed values do not determine it.
+ * @param {Place} place @param {ReadonlyMap<string, Tensor>} feeds @returns {(symbolic: Symbolic) => Tensor | null}
+ */
+function masks(place, feeds) {
+  /** @type {Map<Symbolic, Tensor | null>} */
+  const known = new Map();
+  /** @param {Symbolic} symbolic */
+  const compute = ({sourceLayer: layer, inputs}) => {
+    if (!layer.supportsMasking) return null;
+    const given = inputs.map(of);
+    const isOrigin = ['Embedding', 'Masking'].includes(layer.getClassName());
+    if (!isOrigin && given.every((mask) => !mask)) return null;
+    // Other layers read at most the rank of an input that has a mask, and a symbolic tensor has that too.
+    const values = inputs.map((input, at) => (given[at] && !isOrigin ? input : determined(place, input, feeds)));
+    if (values.includes(null)) return null;
+    const mask = layer.computeMask(/** @type {Tensor[]} */ (values), /** @type {Tensor[]} */ (given));
+    return (Array.isArray(mask) ? mask[0] : mask) ?? null;
+  };
+  /** @param {Symbolic} symbolic @returns {Tensor | null} */
+  const of = (symbolic) => {
+    const mask = known.has(symbolic) ? known.get(symbolic) : compute(symbolic);
+    known.set(symbolic, mask ?? null);
+    return mask ?? null;
+  };
+  return of;
+}
+
+/**
+ * Returns the mask that the executor hands to the layers within a container: that of the first tensor of its call.
+ * @param {Place} place @param {ReadonlyMap<string, Tensor>} feeds @returns {Tensor | null}
+ */
+function maskOfCall({caller}, feeds) {
+  if (!caller) return null;
+  const given = caller.node.inputTensors.map(masks(caller.place, feeds));
+  return given.some(Boolean) ? given[0] : maskOfCall(caller.place, feeds);
+}
+
+/**
+ * Returns a value that is fed or follows from what is fed, else null.
+ * @param {Place} place @param {Symbolic} symbolic @param {ReadonlyMap<string, Tensor>} feeds
+ */
+function determined(place, symbolic, feeds) {
+  const fed = fedIn(place, feeds).get(symbolic);
+  return fed ?? (isDetermined(place, symbolic, feeds) ? evaluate(place, [symbolic], feeds)[0] : null);
+}
+
+/** @param {Place} place @param {Symbolic} symbolic @param {ReadonlyMap<string, Tensor>} feeds @returns {boolean} */
+function isDetermined(place, symbolic, feeds) {
+  const {caller} = place;
+  return openInputs(place, [symbolic], fedIn(place, feeds)).every(
+    (input) => caller && isDetermined(caller.place, outside(place, input), feeds),
+  );
 }
 
 /** Returns the nodes of a container, each after those whose values it reads. @param {Container} container @returns {Node[]} */
