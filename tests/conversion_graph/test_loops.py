@@ -1,4 +1,4 @@
-"""Loops whose steps write into a list what they do not return, as tf.map_fn makes them."""
+"""Loops and branches that write into a list what they do not return; tf.map_fn makes such loops."""
 
 from __future__ import annotations
 
@@ -42,6 +42,69 @@ def _two_at_a_time(x: Any) -> Any:
     return both[0] + both[1]
 
 
+def _in_a_branch(x: Any) -> Any:
+    """A list that both branches of a condition write, in each step of a loop."""
+    rows = tf.TensorArray(tf.float32, size=3)
+    for index in tf.range(3):
+        if tf.reduce_mean(x[:, index]) > 0.0:
+            rows = rows.write(index, x[:, index] * 3.0)
+        else:
+            rows = rows.write(index, -x[:, index] * 2.0)
+    return tf.transpose(rows.stack())
+
+
+def _in_some_branches(x: Any) -> Any:
+    """A list to which some steps add nothing and some two tensors."""
+    found = tf.TensorArray(tf.float32, size=0, dynamic_size=True, element_shape=[])
+    for value in tf.reshape(x, [-1]):
+        if value > 0.0:
+            found = found.write(found.size(), value * 3.0)
+            if value > 0.5:
+                found = found.write(found.size(), value * 5.0)
+    return found.stack()
+
+
+def _branch_without_a_loop(x: Any) -> Any:
+    rows = tf.TensorArray(tf.float32, size=2)
+    rows = rows.write(0, tf.exp(x[0]))
+    rows = rows.write(1, x[0] + 1.0) if tf.reduce_mean(x) > 0.0 else rows.write(1, x[0] * 2.0)
+    return rows.stack()
+
+
+def _loop_in_a_branch(x: Any) -> Any:
+    if tf.reduce_mean(x) > 100.0:
+        return x * 2.0
+    return tf.map_fn(lambda row: tf.exp(row) + row[0], x)
+
+
+def _one_list_in_two_loops(x: Any) -> Any:
+    """A list that the inner of two loops writes, and that is read behind the outer one."""
+    cells = tf.TensorArray(tf.float32, size=9)
+    for row in tf.range(3):
+        for column in tf.range(3):
+            cells = cells.write(row * 3 + column, x[row % 2, column] * tf.cast(row + 1, tf.float32))
+    return cells.stack()
+
+
+def _a_state_of_the_inner_loop(x: Any) -> Any:
+    """A list that the inner of two loops writes: what it writes is its state, and not that of the outer loop."""
+    cells = tf.TensorArray(tf.float32, size=9)
+    for row in tf.range(3):
+        total = x[0, 0]
+        for column in tf.range(3):
+            total = total * 0.5 + x[row % 2, column]
+            cells = cells.write(row * 3 + column, total)
+    return cells.stack()
+
+
+def _a_list_of_a_branch(x: Any) -> Any:
+    """A list that a branch makes, writes and reads."""
+    if tf.reduce_mean(x) > 100.0:
+        return x[:2]
+    rows = tf.TensorArray(tf.float32, size=2)
+    return rows.write(0, tf.exp(x[0])).write(1, x[1] * 2.0).stack()
+
+
 LOOPS: dict[str, Callable[[Any], Any]] = {
     "numbers": lambda x: tf.map_fn(lambda row: tf.reduce_sum(row) * 2.0, x),
     "rows": lambda x: tf.map_fn(lambda row: tf.concat([row, row + 1.0], 0)[:4], x),
@@ -53,6 +116,13 @@ LOOPS: dict[str, Callable[[Any], Any]] = {
     "running": lambda x: tf.scan(lambda total, row: total + row, x),
     "beside a state": _written,
     "two alike": _two_alike,
+    "in a branch": _in_a_branch,
+    "in some branches": _in_some_branches,
+    "a branch without a loop": _branch_without_a_loop,
+    "a list of a branch": _a_list_of_a_branch,
+    "a loop in a branch": _loop_in_a_branch,
+    "one list in two loops": _one_list_in_two_loops,
+    "a state of the inner loop": _a_state_of_the_inner_loop,
 }  # fmt: skip
 
 
@@ -65,7 +135,7 @@ class _Serving(tf.Module):
 
 @pytest.fixture(scope="module")
 def loops(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
-    """Each loop as pycheck converts it; two of them also as they are without the repair."""
+    """Each loop as pycheck converts it; some of them also as they are without the repair."""
     folder = tmp_path_factory.mktemp("loops")
     bench = Bench(folder / "artifacts")
 
@@ -76,7 +146,7 @@ def loops(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
         add(name, function)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys.modules["pycheck.conversion.graph.converter"], "keep_written", lambda _: [])
-        for name in ("numbers", "running"):
+        for name in ("numbers", "running", "in a branch", "a list of a branch"):
             add(f"plain {name}", LOOPS[name])
     return bench.run()
 
@@ -95,5 +165,11 @@ def test_what_tfjs_disposes_is_named_in_an_artifact_that_is_given(loops: dict[st
     assert "reading 'backend'" in loops["plain numbers"].errors["cpu"]
     (fault,) = told("plain numbers")
     assert fault == "TF.js disposes what a loop, such as that of tf.map_fn, writes into a list and does not return"
-    assert_alike(loops["plain running"], "cpu", "y")  # what is written is a state of the loop as well
-    assert [told(name) for name in ("plain running", *LOOPS)] == [[]] * (1 + len(LOOPS))
+    assert "reading 'backend'" in loops["plain in a branch"].errors["cpu"]
+    assert set(told("plain in a branch")) == {
+        "TF.js disposes what a branch of an if writes into a list and does not return"
+    }
+    right = ["plain running", "plain a list of a branch"]  # one is a state of the loop, one is read within the branch
+    for name in right:
+        assert_alike(loops[name], "cpu", "y")
+    assert [told(name) for name in (*right, *LOOPS)] == [[]] * (len(right) + len(LOOPS))

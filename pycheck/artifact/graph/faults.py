@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -25,8 +25,9 @@ _NUMBERED = {
     8: "DT_COMPLEX64", 9: "DT_INT64", 10: "DT_BOOL", 14: "DT_BFLOAT16", 19: "DT_HALF",
 }  # fmt: skip
 _CONVERT = "Convert the model with pycheck convert MODEL FOLDER, which only writes operations that TF.js has."
-_CONVERT_LOOP = "Convert the model with pycheck convert MODEL FOLDER: each step of the loop then returns the tensors "
-"that it writes."
+_CONVERT_LOOP = (
+    "Convert the model with pycheck convert MODEL FOLDER: loops and branches then return the tensors that they write."
+)
 
 
 def graph_faults(document: Document, weights: Mapping[str, Array]) -> tuple[ArtifactFault, ...]:
@@ -42,7 +43,7 @@ def graph_faults(document: Document, weights: Mapping[str, Array]) -> tuple[Arti
         for node in nodes:
             facts = _facts(node, function, weights, shapes)
             found += _of_node(node, facts, functions, sizes_are_fixed=sizes_are_fixed)
-    found += _unkept(library, set(_loop_bodies(node for _, nodes in bodies for node in nodes)))
+    found += _unkept(library, dict(_bodies(node for _, nodes in bodies for node in nodes)))
     return tuple(_with_cure(fault, found) for fault in found)
 
 
@@ -127,30 +128,53 @@ def _sizes(node: Mapping[str, Any]) -> list[int] | None:
 
 
 LOOPS = ("StatelessWhile", "While")
+#: By operation, the attributes that name the functions of its branches.
+BRANCHES = dict.fromkeys(("If", "StatelessIf"), ("then_branch", "else_branch"))
 #: Operations whose result shares its data with an operand, which may stay alive.
 _VIEWS = {"ExpandDims", "Identity", "Reshape", "Squeeze", "TensorListGetItem"}
 #: By operation, the index of the input that it writes into a list.
 WRITES = {"TensorListPushBack": 1, "TensorListSetItem": 2}
+#: Operations that make a list.
+_MAKES = {"EmptyTensorList", "TensorListFromTensor", "TensorListReserve"}
+_LOOP = "a loop, such as that of tf.map_fn,"
+_BRANCH = "a branch of an if"
 
 
-def _unkept(functions: Sequence[Mapping[str, Any]], bodies: Collection[str]) -> Iterator[ArtifactFault]:
-    """Find tensors that a loop writes into a list and does not return: TF.js disposes them after each step.
+def _unkept(functions: Sequence[Mapping[str, Any]], kinds: Mapping[str, str]) -> Iterator[ArtifactFault]:
+    """Find tensors that a loop or a branch writes into a list and does not return: TF.js disposes them at its end.
 
-    See tfjs-converter 4.22, executor/graph_executor.ts, _executeAsync; stacking the list fails.
+    See tfjs-converter 4.22, executor/graph_executor.ts, _executeAsync; stacking the list fails. `kinds` says by name
+    what a function is the body of.
     """
     for function in functions:
-        if str(function["signature"]["name"]) not in bodies:
+        kind = kinds.get(str(function["signature"]["name"]))
+        if kind is None:
             continue
-        ops = {str(node["name"]): str(node["op"]) for node in function.get("nodeDef") or []}
+        nodes = {str(node["name"]): node for node in function.get("nodeDef") or []}
         returned = {node_of(str(ref)) for ref in (function.get("ret") or {}).values()}
-        for node in function.get("nodeDef") or []:
+        lists = {_list_of(name, nodes) for name in returned}
+        for node in nodes.values():
             written = str(node["input"][WRITES[node["op"]]]).partition(":")[0] if node["op"] in WRITES else ""
-            if written in ops and written not in returned and ops[written] not in _VIEWS:
-                fault = "TF.js disposes what a loop, such as that of tf.map_fn, writes into a list and does not return"
+            if written in nodes and written not in returned and nodes[written]["op"] not in _VIEWS:
+                made = _list_of(str(node["name"]), nodes)
+                if made in nodes and nodes[made]["op"] in _MAKES and made not in lists:
+                    continue  # the list ends with the function
+                fault = f"TF.js disposes what {kind} writes into a list and does not return"
                 yield ArtifactFault(str(node["name"]), str(node["op"]), fault, _CONVERT_LOOP)
 
 
-def _loop_bodies(nodes: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+def _list_of(name: str, nodes: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the node or the argument that a list has before these writes."""
+    while name in nodes and nodes[name]["op"] in (*WRITES, "Identity"):
+        name = str(nodes[name]["input"][0]).partition(":")[0]
+    return name
+
+
+def _bodies(nodes: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Yield the name of each function that is the body of a loop or a branch, and which of these it is."""
     for node in nodes:
+        attr = node.get("attr") or {}
         if node["op"] in LOOPS:
-            yield str(((node.get("attr") or {}).get("body") or {}).get("func", {}).get("name", ""))
+            yield str((attr.get("body") or {}).get("func", {}).get("name", "")), _LOOP
+        for key in BRANCHES.get(node["op"], ()):
+            yield str((attr.get(key) or {}).get("func", {}).get("name", "")), _BRANCH
