@@ -2,7 +2,7 @@
 // nested model, `@1` after the name for the layer's second call, `:1` after that for a call's second output.
 // TensorFlow.js's own executor runs every container, as in model.predict. A layer has the mask that it has there.
 
-import {execute, FeedDict} from '@tensorflow/tfjs-layers/dist/engine/executor';
+import {execute, FeedDict, getTopologicalSortAndRecipientCountsForOneFetch as sortedFor} from '@tensorflow/tfjs-layers/dist/engine/executor';
 
 /** @typedef {import('@tensorflow/tfjs-core').Tensor} Tensor */
 /** @typedef {import('@tensorflow/tfjs-layers').SymbolicTensor} Symbolic */
@@ -14,9 +14,12 @@ import {execute, FeedDict} from '@tensorflow/tfjs-layers/dist/engine/executor';
 export class Points {
   /** @type {Map<string, {place: Place, symbolic: Symbolic}>} */
   #found = new Map();
+  #inputs;
+  #makesMasks = false;
 
   /** @param {Container} model */
   constructor(model) {
+    this.#inputs = model.inputs.map((input) => input.sourceLayer.name);
     const names = new Map(model.inputs.map((input) => [input, input.sourceLayer.name]));
     this.#collect({container: model, names, caller: null}, '');
   }
@@ -27,6 +30,8 @@ export class Points {
    * @returns {Tensor[]}
    */
   run(feeds, fetches) {
+    const isWhole = feeds.size === this.#inputs.length && this.#inputs.every((name) => feeds.has(name));
+    const asPredict = isWhole && this.#makesMasks;
     return fetches.map((name) => {
       const found = this.#found.get(name);
       if (!found) throw new Error(`the model has no point '${name}'`);
@@ -41,7 +46,7 @@ export class Points {
       }
       return groups;
     }, []).reduce((/** @type {Tensor[]} */ results, {place, at, wanted}) => {
-      evaluate(place, wanted, feeds).forEach((tensor, index) => (results[at[index]] = tensor));
+      evaluate(place, wanted, feeds, asPredict).forEach((tensor, index) => (results[at[index]] = tensor));
       return results;
     }, []);
   }
@@ -55,6 +60,7 @@ export class Points {
     for (const node of inOrder(container)) {
       const layer = node.outboundLayer;
       if (layer.getClassName() === 'InputLayer') continue;
+      this.#makesMasks ||= makesMask(layer);
       const call = calls.get(layer.name) ?? 0;
       calls.set(layer.name, call + 1);
       const where = `${path}${layer.name}${call ? `@${call}` : ''}`;
@@ -83,20 +89,36 @@ export class Points {
   }
 }
 
-/** @param {Place} place @param {Symbolic[]} wanted @param {ReadonlyMap<string, Tensor>} feeds @returns {Tensor[]} */
-function evaluate(place, wanted, feeds) {
+/**
+ * @param {Place} place @param {Symbolic[]} wanted @param {ReadonlyMap<string, Tensor>} feeds
+ * @param {boolean} [asPredict] whether to run all layers that come before in model.predict, in the same order: a layer
+ *   without a mask gets that of the layer that ran before it
+ * @returns {Tensor[]}
+ */
+function evaluate(place, wanted, feeds, asPredict = false) {
   const fed = new FeedDict();
   const known = fedIn(place, feeds);
   const maskOf = masks(place, feeds);
   for (const [symbolic, value] of known) fed.add(symbolic, value, maskOf(symbolic) ?? undefined);
-  const open = openInputs(place, wanted, known);
+  const fetched = [...new Set([...(asPredict ? runBefore(place, wanted) : []), ...wanted])];
+  const open = openInputs(place, fetched, known);
   if (open.length) {
     if (!place.caller) throw new Error(`the inputs ${open.map(({name}) => name).join(', ')} are not fed`);
-    const given = evaluate(place.caller.place, open.map((input) => outside(place, input)), feeds);
+    const given = evaluate(place.caller.place, open.map((input) => outside(place, input)), feeds, asPredict);
     open.forEach((input, index) => fed.add(input, given[index]));
   }
   const mask = maskOfCall(place, feeds);
-  return /** @type {Tensor[]} */ (execute(wanted, fed, mask ? {mask} : undefined));
+  const results = /** @type {Tensor[]} */ (execute(fetched, fed, mask ? {mask} : undefined));
+  return wanted.map((symbolic) => results[fetched.indexOf(symbolic)]);
+}
+
+/**
+ * Returns the tensors up to the last wanted one, in the order in which model.predict computes them.
+ * @param {Place} place @param {Symbolic[]} wanted
+ */
+function runBefore({container}, wanted) {
+  const order = [...new Set(container.outputs.flatMap((output) => sortedFor(output, new FeedDict()).sorted))];
+  return order.slice(0, Math.max(...wanted.map((symbolic) => order.indexOf(symbolic))) + 1);
 }
 
 /** @param {Place} place @param {ReadonlyMap<string, Tensor>} feeds @returns {Map<Symbolic, Tensor>} */
@@ -144,7 +166,7 @@ function masks(place, feeds) {
   const compute = ({sourceLayer: layer, inputs}) => {
     if (!layer.supportsMasking) return null;
     const given = inputs.map(of);
-    const isOrigin = ['Embedding', 'Masking'].includes(layer.getClassName());
+    const isOrigin = makesMask(layer);
     if (!isOrigin && given.every((mask) => !mask)) return null;
     // Other layers read at most the rank of an input that has a mask, and a symbolic tensor has that too.
     const values = inputs.map((input, at) => (given[at] && !isOrigin ? input : determined(place, input, feeds)));
@@ -192,6 +214,11 @@ function isDetermined(place, symbolic, feeds) {
 function inOrder(container) {
   const {nodesByDepth} = /** @type {{nodesByDepth: Record<string, Node[]>}} */ (/** @type {unknown} */ (container));
   return Object.keys(nodesByDepth).map(Number).sort((a, b) => b - a).flatMap((depth) => nodesByDepth[depth]);
+}
+
+/** Tells whether a layer computes a mask from its input. @param {Symbolic['sourceLayer']} layer */
+function makesMask(layer) {
+  return layer.supportsMasking && ['Embedding', 'Masking'].includes(layer.getClassName());
 }
 
 /** @param {unknown} layer @returns {Container | null} */

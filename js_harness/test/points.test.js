@@ -135,6 +135,26 @@ describe('points of a model with a mask', () => {
     expect(points.run(unmasked, [last])[0].arraySync()).not.toEqual(right.arraySync());
   });
 
+  it.each([
+    ['before', false],
+    ['behind', true],
+  ])('are those of predict if a layer without a mask runs %s one with a mask', (_, isBehind) => {
+    const [x, y] = [words(), series()];
+    const masked = through(x, table('table'), recurrent('masked'));
+    const plain = through(y, dense('before'), recurrent('plain'));
+    const outputs = through(isBehind ? [plain, masked] : [masked, plain], layers.concatenate({name: 'both'}));
+    const model = build({inputs: [x, y], outputs});
+    const right = /** @type {Tensor} */ (model.predict([ids(), steps()]));
+    const points = new Points(model);
+    const fed = new Map([['ids', ids()], ['steps', steps()]]);
+    const whole = points.run(fed, ['table', 'before', 'masked', 'plain', 'both']);
+    expect(whole[4].arraySync()).toEqual(right.arraySync());
+    expect(points.run(fed, ['plain'])[0].arraySync()).toEqual(whole[3].arraySync());
+    const [unmasked] = points.run(new Map([['before', whole[1]]]), ['plain']);
+    if (isBehind) expect(whole[3].arraySync()).not.toEqual(unmasked.arraySync());
+    else expect(whole[3].arraySync()).toEqual(unmasked.arraySync());
+  });
+
   it('leave no tensor behind', () => {
     const {points, given, fed} = made('a mask of a computed value, outside of a nested model');
     const operands = new Map(given.map((point) => [point, points.run(fed, [point])[0]]));
