@@ -116,10 +116,31 @@ def _adds_infinities(s: Place) -> bool:
     return s.op in _CONTRACTIONS and has_them and (math.isnan(s.given) or math.isnan(s.expected))
 
 
-def _has_lost_an_operand(s: Place) -> bool:
-    """Tell whether a divisor or the argument of a logarithm is 0 or flushed to 0 in float32, but not in float64."""
-    lost = any(abs(v) < _SMALLEST_NORMAL for v in s.values)
-    return math.isfinite(s.expected) and s.op in _LOGARITHMS | _DIVISIONS and lost
+def _flushes_an_operand(s: Place) -> bool:
+    """Tell whether float32 flushes a divisor, or the argument of a logarithm, to 0 that float64 holds."""
+    lost = _lost(s)
+    return lost is not None and 0.0 < abs(lost) < _SMALLEST_NORMAL
+
+
+def _divides_by_a_lost_number(s: Place) -> bool:
+    return s.op in _DIVISIONS and bool(_lost(s))
+
+
+def _has_a_lost_argument(s: Place) -> bool:
+    return s.op in _LOGARITHMS and bool(_lost(s))
+
+
+def _lost(s: Place) -> float | None:
+    """Return the divisor, or the argument of a logarithm, in float64 if it is 0 or a denormal in float32 alone.
+
+    Without the number in float64, a denormal is returned as it is.
+    """
+    if not math.isfinite(s.expected) or s.op not in _LOGARITHMS | _DIVISIONS or not s.operands:
+        return None
+    value, exact = s.operands[-1].value, s.operands[-1].exact
+    if value is None or abs(value) >= _SMALLEST_NORMAL:
+        return None
+    return value if exact is None else exact
 
 
 def _exp_overflows(s: Place) -> bool:
@@ -343,9 +364,21 @@ _NATIVE_CODES = ("log-of-zero", "division-by-zero", "sqrt-of-negative", "inf-min
 NATIVE_RULES: Sequence[Explanation] = (
     (
         "denormal-flush",
-        _has_lost_an_operand,
+        _flushes_an_operand,
         "float32 flushes an input below 1.2e-38 to 0",
         "Scale the values up, or compute with their logarithms: the logarithm of a product is a sum.",
+    ),
+    (
+        "division-by-zero",
+        _divides_by_a_lost_number,
+        "the divisor is 0 in float32, and not in float64",
+        "Roundoff or underflow makes it 0: rewrite a difference of nearly equal numbers, or add an epsilon.",
+    ),
+    (
+        "log-of-zero",
+        _has_a_lost_argument,
+        "the argument of the logarithm is 0 in float32, and not in float64",
+        "Roundoff or underflow makes it 0: rewrite a difference of nearly equal numbers, or add an epsilon.",
     ),
     *(rule for rule in RULES if rule[0] in _NATIVE_CODES),
     (
@@ -396,5 +429,10 @@ def explanation(place: Place) -> Explanation:
 
 def of_operands(operands: Sequence[Operand]) -> str:
     """Begin a sentence: ``For 3 and -Inf it gives ``, shorter if the operation is not elementwise."""
-    values = [_digits(o.value) for o in operands if o.value is not None]
+    values = [_digits(o.value) + _in_float64(o) for o in operands if o.value is not None]
     return f"For {' and '.join(values)} it gives " if values else "It gives "
+
+
+def _in_float64(o: Operand) -> str:
+    """Return the number that became 0 in float32; empty if there is none."""
+    return f" ({number(o.exact)} in float64)" if o.value == 0.0 and o.exact else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 
@@ -27,11 +28,17 @@ _BOUNDS: Mapping[str, tuple[float, ...]] = {
 }
 
 
-def origin(point: Point, single: Array, double: Array | None, operands: Mapping[str, Array]) -> Origin | None:
+def origin(
+    point: Point,
+    single: Array,
+    double: Array | None,
+    operands: Mapping[str, Array],
+    doubles: Mapping[str, Array] = MappingProxyType({}),
+) -> Origin | None:
     """Find the first element that artifact:float32 turns from a number into NaN, or from a finite value into infinity.
 
     None if there is none. If the operation is elementwise, the operands of an element are those at its place; else all
-    values of the same sample.
+    values of the same sample. `doubles` has the operands in float64, as far as they are known.
     """
     value = parts(single)
     if value.dtype.kind != "f" or point.constant or (bad := ~np.isfinite(value)).sum() == 0:
@@ -55,7 +62,7 @@ def origin(point: Point, single: Array, double: Array | None, operands: Mapping[
         candidate=float(value[place]),
         kind="introduced",
     )
-    read = operands_of(point.op, operands, place, value.shape, is_complex=is_complex)
+    read = operands_of(point.op, operands, place, value.shape, is_complex=is_complex, doubles=doubles)
     return Origin(element, int(made.sum()), read)
 
 

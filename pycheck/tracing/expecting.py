@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from ..artifact import Point
 from ..errors import RuntimeFailedError
 from ..runtimes.native.artifact import ArtifactRuntime
@@ -81,13 +83,17 @@ class Expectations:
         fed = {**self._feeds, **self._kept}
         fetched = [name for name in dict.fromkeys([*names, *read]) if name not in self._kept]
         single = {**fed, **await self._single.run(fed, fetched)}
-        double = await self._in_double({**self._feeds, **self._kept_double}, names)
+        known = {**self._feeds, **self._kept_double}
+        double = await self._in_double(known, names)
+        doubles = {**known, **double}
+        spoilt = [n for p in points if not _is_finite(single[p.name]) for n in p.inputs if n not in self._skipped]
+        doubles |= await self._in_double(doubles, [name for name in dict.fromkeys(spoilt) if name not in doubles])
         alone, notes = await self._alone(points, single)
         self.outputs |= {name: (single[name], double.get(name)) for name in names if name in self._wanted}
         self._keep(single, double, read_later, kept_bytes)
         return Work(
             points,
-            {point.name: _described(point, single, double) for point in points},
+            {point.name: _described(point, single, double.get(point.name), doubles) for point in points},
             {name: single[name] for point in points for name in point.inputs if name in single},
             {name: self.expected(name, single[name], double.get(name)) for name in names},
             {
@@ -188,11 +194,19 @@ class Expectations:
             self.outputs |= {name: (single[name], double.get(name)) for name in missing}
 
 
-def _described(point: Point, single: Mapping[str, Array], double: Mapping[str, Array]) -> TracePoint:
+def _is_finite(value: Array) -> bool:
+    return value.dtype.kind not in "fc" or bool(np.isfinite(value).all())
+
+
+def _described(
+    point: Point, single: Mapping[str, Array], double: Array | None, doubles: Mapping[str, Array]
+) -> TracePoint:
+    """Describe a point by its values in float32; `double` is its value in float64, `doubles` has its operands'."""
     value = single[point.name]
+    operands = {name: single[name] for name in point.inputs if name in single}
     return replace(
         described(point, value),
-        origin=causes.origin(point, value, double.get(point.name), {n: single[n] for n in point.inputs if n in single}),
+        origin=causes.origin(point, value, double, operands, doubles),
         saturation=causes.saturation(point, value),
     )
 

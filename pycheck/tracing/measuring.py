@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from types import MappingProxyType
 
 import numpy as np
 
@@ -234,10 +235,19 @@ def operands_of(
     output_shape: tuple[int, ...],
     *,
     is_complex: bool = False,
+    doubles: Mapping[str, Array] = MappingProxyType({}),
 ) -> tuple[Operand, ...]:
-    """Return the operands of the element at a place; each part of a complex element depends on both parts."""
+    """Return the operands of the element at a place; each part of a complex element depends on both parts.
+
+    `doubles` has inputs in float64.
+    """
     paired = pairs_elements(op) and not is_complex
-    return tuple(_operand(name, parts(value), place, output_shape, paired) for name, value in inputs.items())
+    found = [_operand(name, parts(value), place, output_shape, paired) for name, value in inputs.items()]
+    if not paired:
+        return tuple(found)
+    return tuple(
+        replace(o, exact=_aligned(doubles[o.name], place, output_shape)) if o.name in doubles else o for o in found
+    )
 
 
 def _operand(

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ..artifact import Point
-from ..comparison import measure, summarize
+from ..comparison import Statistics, measure, summarize
 from ..diagnosis import by_severity
 from ..diagnosis.faults import without_traced
 from ..diagnosis.linking import linked
@@ -250,9 +250,10 @@ def _with_conversion(
         if split.tensor not in size or split.tensor not in classes or _shape(size, split) != _shape(classes, split):
             splits.append(split)  # the shape depends on values, or more samples than these were computed
             continue
-        value = parts(traced.outputs[artifact.output_names[split.tensor]])
+        name = artifact.output_names[split.tensor]
+        values = parts(traced.outputs[name]), parts(traced.singles[name])
         names = split.tensor, traced.reference
-        conversion = _conversion(*names, value, report, size[split.tensor], classes[split.tensor])
+        conversion = _conversion(*names, *values, report, size[split.tensor], classes[split.tensor])
         splits.append(replace(split, conversion=conversion))
     return replace(trace, splits=tuple(splits))
 
@@ -263,18 +264,31 @@ def _shape(tensors: Tensors, split: OutputSplit) -> tuple[int, ...]:
 
 
 def _conversion(
-    tensor: str, candidate: RuntimeId, value: Array, report: Report, size: Array, classes: Array
+    tensor: str, candidate: RuntimeId, value: Array, value_single: Array, report: Report, size: Array, classes: Array
 ) -> Comparison:
+    """Compare an output of the artifact in Python with the model's: errors in float64, classes in float32.
+
+    `size` and `classes` are the model's values; `value` and `value_single` the artifact's.
+    """
     single, double = report.model.references
     known = size.dtype == "float64" or size.dtype.kind in "biu"
     is_assumed = any(c.tensor == tensor and c.floor_assumed_for for c in report.comparisons)
     sampled = next(spec.has_sample_axis for spec in report.model.signature.outputs if spec.name == tensor)
     is_measured = known and not is_assumed
-    floor = measure(classes, size, size, start=0, drawn=False, has_sample_axis=sampled) if is_measured else None
+
+    def measured(candidate: Array, reference: Array, class_reference: Array) -> Statistics:
+        return measure(candidate, reference, class_reference, start=0, drawn=False, has_sample_axis=sampled)
+
+    floor = measured(classes, size, size) if is_measured else None
+    found = measured(value, size, classes)
+    if value.dtype != value_single.dtype:  # a class that float32 changes is not the conversion's
+        in_float32 = measured(value_single, classes, classes)
+        worst = replace(in_float32.worst, errors=found.worst.errors)
+        found = replace(found, class_counts=in_float32.class_counts, worst=worst)
     (assessed,) = assess(
         [
             summarize(
-                measure(value, size, classes, start=0, drawn=False, has_sample_axis=sampled),
+                found,
                 tensor=tensor,
                 reference=double if known else single,
                 candidate=candidate,

@@ -45,6 +45,7 @@ class Traced:
     failures: Mapping[RuntimeId, RuntimeFailedError]
     reference: RuntimeId  # artifact:float64; artifact:float32 if that cannot run; artifact:litert
     outputs: Mapping[str, Array]  # of the reference, by the artifact's names
+    singles: Mapping[str, Array]  # the same outputs of artifact:float32, or of artifact:litert
 
 
 class Tracer:
@@ -126,8 +127,9 @@ class Tracer:
             hidden=await self._hidden(outputs, python),
         )
         values = {name: single if double is None else double for name, (single, double) in python.outputs.items()}
+        singles = {name: single for name, (single, _) in python.outputs.items()}
         failures = {asker.id: asker.over for asker in self._askers if asker.over}
-        return Traced(trace, failures, (self._double or self._single).id, values)
+        return Traced(trace, failures, (self._double or self._single).id, values, singles)
 
     async def _run(self, plan: groups.Plan, python: Expectations) -> None:
         """Run the whole plan, with one task for Python and one for each runtime; the first error ends the others."""

@@ -18,7 +18,8 @@ class Operand:
     """An operand of an operation at a wrong element.
 
     `value` is the element at the same place, if the operation is elementwise; the rest is over the same sample,
-    `smallest` and `largest` over its finite values.
+    `smallest` and `largest` over its finite values. `exact` is the same element in artifact:float64, if Python itself
+    introduces NaN or infinity there and float64 has it.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Operand:
     largest: float | None
     nan_count: int
     infinity_count: int
+    exact: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,8 @@ NAN, INF = math.nan, math.inf
 WEBGL = RuntimeId("chromium", "webgl")
 WITH_NAN = Operand("row", None, 1.0, 2.0, nan_count=1, infinity_count=0)
 WITH_INFINITIES = Operand("row", None, 1.0, 2.0, nan_count=0, infinity_count=2)
+#: 0 in float32: by underflow, by the rounding of 1 - p, and in float64 too.
+FLUSHED, ABSORBED, ZERO = (Operand("o", 0.0, 0.0, 1.0, 0, 0, exact) for exact in (1e-40, 5e-12, 0.0))
 
 
 @pytest.mark.parametrize(
@@ -72,8 +74,14 @@ def test_a_source_gets_the_code_that_its_operands_explain(
         ("sqrt-of-negative", "Sqrt", (-0.06,), 0.01, NAN),
         ("inf-minus-inf", "Mean", (WITH_INFINITIES,), NAN, NAN),
         ("exp-overflow", "Exp", (95.0,), 1.8e41, INF),
-        ("denormal-flush", "Log", (0.0,), -92.0, -INF),
+        ("denormal-flush", "Log", (FLUSHED,), -92.0, -INF),
         ("denormal-flush", "Log", (1e-40,), -92.0, -INF),
+        ("denormal-flush", "RealDiv", (1e-10, FLUSHED), 1e30, INF),
+        ("log-of-zero", "Log", (ABSORBED,), -26.0, -INF),
+        ("log-of-zero", "Log", (ZERO,), -INF, -INF),
+        ("log-of-zero", "Log", (0.0,), -26.0, -INF),
+        ("division-by-zero", "RealDiv", (1.0, ABSORBED), 2e11, INF),
+        ("division-by-zero", "RealDiv", (1.0, ZERO), INF, INF),
         ("native-nan", "Mul", (0.0, INF), NAN, NAN),
         ("native-overflow", "RealDiv", (INF, INF), 0.5, NAN),
         ("native-overflow", "Square", (1e20,), 1e40, INF),
@@ -86,6 +94,13 @@ def test_where_python_itself_makes_nan_gets_the_code_that_the_operands_explain(
     finding = origin(op, values, double, single)
     assert (finding.code, finding.runtimes, finding.layer) == (code, (), "layer")
     assert finding.summary.startswith("In Python itself, p (")
+
+
+def test_an_operand_that_is_0_in_float32_alone_is_told_with_its_number_in_float64(origin: Found) -> None:
+    finding = origin("RealDiv", (1.0, ABSORBED), 2e11, INF)
+    assert "For 1 and 0 (5e-12 in float64) it gives +Inf" in finding.summary
+    assert "0 in float32, and not in float64" in finding.summary
+    assert "in float64" not in origin("RealDiv", (1.0, ZERO), INF, INF).summary
 
 
 def test_a_clip_that_returns_what_it_read_is_spoilt_by_a_nan_in_another_sample(source: Found) -> None:

@@ -161,3 +161,38 @@ def test_where_nan_begins_in_python_itself_is_told_with_its_operands(traced: Tra
     assert "In Python itself" in found.summary and "+Inf at sample 2 [0]" in found.summary
     assert found.severity == "warning"
     assert report.passed
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("memory", ["20kB", *more("1GB")])
+def test_a_probability_that_rounds_to_1_is_no_fault_of_denormals_or_of_the_conversion(
+    traced: Traced, memory: str
+) -> None:
+    def logits() -> tuple[Any, Any]:
+        import keras
+
+        p = keras.ops.sigmoid(x := keras.Input((6,)))
+        model = keras.Model(x, keras.ops.log(p / (1 - p)))
+        return model, np.random.default_rng(0).normal(scale=20.0, size=(60, 6)).astype(np.float32)
+
+    report = traced(logits, runtimes=("chromium:cpu",), trace_samples=60, trace_memory=memory)
+    (found,) = (f for f in report.findings if "float32" in f.evidence)
+    assert (found.code, found.evidence["op"]) == ("division-by-zero", "RealDiv")
+    assert found.evidence["float32"] == math.inf and math.isfinite(found.evidence["float64"])
+    assert "and 0 (" in found.summary and "in float64) it gives +Inf" in found.summary
+    assert report.trace is not None
+    (split,) = report.trace.splits
+    assert split.conversion is not None and split.conversion.passed
+    (floor,) = (c for c in report.comparisons if c.is_noise_floor)
+    assert floor.nonfinite.changed > 0 == split.conversion.nonfinite.changed
+    (failed,) = (f for f in report.findings if f.code == "accumulated-drift")
+    assert failed.evidence["because"] == "jump"
+
+
+def test_the_operands_of_an_origin_have_their_numbers_in_float64() -> None:
+    p = floats([1.0])
+    found = origin(
+        point("Reciprocal"), floats([math.inf]), np.array([[2e11]]), {"x": 1 - p}, {"x": np.array([[5e-12]])}
+    )
+    assert found is not None
+    assert [(operand.value, operand.exact) for operand in found.operands] == [(0.0, 5e-12)]
