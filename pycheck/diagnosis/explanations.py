@@ -16,6 +16,8 @@ _SMALLEST_NORMAL_HALF = 2.0**-14
 _SMALLEST_HALF = 2.0**-24
 _SMALLEST_NORMAL = 2.0**-126
 _LARGEST_EXACT_INTEGER = 2**24
+_SMALLEST_INT32, _LARGEST_INT32 = -(2**31), 2**31 - 1
+_LARGEST_EXACT_PRODUCT = 2**53
 _OVERFLOWING_EXPONENT = math.log(3.4028235e38)
 
 _DIVISIONS = frozenset(
@@ -42,6 +44,8 @@ _CANCELLING = frozenset({"Elu", "ELU", "Expm1", "Log1p", "Selu", "Sinh", "Tanh"}
 _TRANSFORMS = frozenset({"FFT", "IFFT", "RFFT", "IRFFT"})
 _PERIODIC = frozenset({"Cos", "Sin", "Tan"})
 _SMALL, _LARGE_ANGLE = 0.1, 1e3
+#: Backends that store or convert integers as floats; cpu and wasm have real integers.
+_IN_FLOATS = frozenset({"webgl", "webgl-f16", "webgpu", "litert-webgpu"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,11 @@ class Place:
     def is_half(self) -> bool:
         """Tell whether the runtime computes in float16."""
         return self.comparison is not None and self.comparison.precision_bits == 16
+
+    @property
+    def is_integer(self) -> bool:
+        """Tell whether a runtime gives integers."""
+        return self.comparison is not None and self.comparison.dtype.lstrip("u").startswith("int")
 
     @property
     def changes_class(self) -> bool:
@@ -169,15 +178,31 @@ def _keeps_no_infinity(s: Place) -> bool:
     return s.is_half and math.isinf(s.expected) and math.isnan(s.given)
 
 
+def _exceeds_int32(s: Place) -> bool:
+    """Tell whether TF.js, which reads integers of all types as int32, cannot hold an operand or the result."""
+    is_tfjs = s.comparison is not None and not s.comparison.candidate.is_litert
+    return is_tfjs and s.is_integer and any(not _SMALLEST_INT32 <= v <= _LARGEST_INT32 for v in (*s.values, s.expected))
+
+
 def _is_large_integer(s: Place) -> bool:
-    dtype = s.comparison.dtype if s.comparison else ""
-    large = any(abs(v) > _LARGEST_EXACT_INTEGER for v in (*s.values, s.expected))
-    return dtype.lstrip("u").startswith("int") and large
+    """Tell whether an integer exceeds the digits of a float, on a backend that stores integers as floats."""
+    on_gpu = s.comparison is not None and s.comparison.candidate.kind in _IN_FLOATS
+    return on_gpu and s.is_integer and any(abs(v) > _LARGEST_EXACT_INTEGER for v in (*s.values, s.expected))
+
+
+def _is_large_product(s: Place) -> bool:
+    """Tell whether JavaScript, which multiplies integers as float64, loses the last digits of a product.
+
+    The other factor may be a weight, which is no operand.
+    """
+    on_cpu = s.comparison is not None and s.comparison.candidate.kind == "cpu"
+    largest = max(map(abs, s.values), default=0.0) * -_SMALLEST_INT32
+    return on_cpu and s.is_integer and s.op in _PRODUCTS and largest > _LARGEST_EXACT_PRODUCT
 
 
 def _does_not_fit(s: Place) -> bool:
     """Tell whether the number does not fit the integer type of a cast: Python's result is not its integer part."""
-    if s.op != "Cast" or s.comparison is None or not s.comparison.dtype.lstrip("u").startswith("int"):
+    if s.op != "Cast" or not s.is_integer:
         return False
     return any(not math.isfinite(v) or math.trunc(v) != s.expected for v in s.values)
 
@@ -266,6 +291,18 @@ RULES: Sequence[Explanation] = (
         _does_not_fit,
         "the integer type cannot hold the number, and {library} converts it differently",
         "Clip the values to the range of the type before the cast.",
+    ),
+    (
+        "int32-precision",
+        _exceeds_int32,
+        "{library} has no integer type beyond int32, which ends at 2147483647",
+        "Keep integers below 2147483648 (2^31), or split them in two.",
+    ),
+    (
+        "int32-precision",
+        _is_large_product,
+        "JavaScript multiplies integers as float64, which is exact only up to 9007199254740992",
+        "Keep products below 9007199254740992 (2^53), or split them in two.",
     ),
     (
         "int32-precision",

@@ -96,6 +96,38 @@ def test_where_python_itself_makes_nan_gets_the_code_that_the_operands_explain(
     assert finding.summary.startswith("In Python itself, p (")
 
 
+@pytest.mark.parametrize(
+    ("kind", "op", "values", "expected", "given", "dtype", "what"),
+    [
+        ("cpu", "Mul", (123456.0,), 123456370368.0, -1097681280.0, "i8", "no integer type beyond int32"),
+        ("wasm", "Mul", (123456.0,), 123456370368.0, -1097681280.0, "i8", "no integer type beyond int32"),
+        ("webgl", "FloorMod", (123456370368.0,), 927.0, 896.0, "i8", "no integer type beyond int32"),
+        ("wasm", "Cast", (3e9,), 3e9, 2147483647.0, "u4", "no integer type beyond int32"),
+        ("webgl", "FloorMod", (16777217.0,), 217.0, 216.0, "i4", "stores integers as floats"),
+        ("webgl-f16", "Add", (16777217.0,), 16777218.0, 16777216.0, "i4", "stores integers as floats"),
+        ("webgpu", "Add", (16777217.0,), 16777218.0, 16777216.0, "i4", "stores integers as floats"),
+        ("cpu", "Mul", (2141492029.0,), -602061063.0, -602061312.0, "i4", "multiplies integers as float64"),
+    ],
+)
+def test_an_integer_is_too_large_for_the_number_that_the_backend_stores_it_in(
+    source: Found, kind: str, op: str, values: tuple[float, ...], expected: float, given: float, dtype: str, what: str
+) -> None:
+    finding = source(op, values, expected, given, dtype=dtype, runtime=RuntimeId("chromium", kind))
+    assert finding.code == "int32-precision"
+    assert what in finding.summary
+
+
+@pytest.mark.parametrize("kind", ["cpu", "wasm", "litert-wasm"])
+def test_a_backend_with_real_integers_is_not_said_to_store_them_as_floats(source: Found, kind: str) -> None:
+    finding = source("FloorMod", (16777217.0,), 217.0, 216.0, dtype="i4", runtime=RuntimeId("chromium", kind))
+    assert (finding.code, "floats" in finding.summary) == ("own-drift", False)
+
+
+def test_litert_js_has_integers_of_64_bits(source: Found) -> None:
+    runtime = RuntimeId("chromium", "litert-wasm")
+    assert source("MUL", (123456.0,), 123456370368.0, 0.0, dtype="i8", runtime=runtime).code == "own-drift"
+
+
 def test_an_operand_that_is_0_in_float32_alone_is_told_with_its_number_in_float64(origin: Found) -> None:
     finding = origin("RealDiv", (1.0, ABSORBED), 2e11, INF)
     assert "For 1 and 0 (5e-12 in float64) it gives +Inf" in finding.summary

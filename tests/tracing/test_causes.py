@@ -196,3 +196,30 @@ def test_the_operands_of_an_origin_have_their_numbers_in_float64() -> None:
     )
     assert found is not None
     assert [(operand.value, operand.exact) for operand in found.operands] == [(0.0, 5e-12)]
+
+
+@pytest.mark.real
+def test_an_integer_of_64_bits_that_wraps_in_32_is_not_said_to_be_stored_as_a_float(
+    traced: Traced, tmp_path: Any
+) -> None:
+    def hashed() -> tuple[Any, Any]:
+        import tensorflow as tf
+
+        class Hashed(tf.Module):
+            @tf.function(input_signature=[tf.TensorSpec((None,), tf.int32, name="x")])
+            def __call__(self, x: Any) -> Any:
+                return {"y": tf.cast(tf.math.floormod(tf.cast(x, tf.int64) * 1_000_003, 997), tf.int32)}
+
+        module, folder = Hashed(), tmp_path / "hashed"
+        tf.saved_model.save(module, str(folder), signatures=module.__call__.get_concrete_function())
+        return folder, np.array([1, 5000, 70000, 123456], np.int32)
+
+    report = traced(hashed, runtimes=("chromium:cpu", "chromium:wasm"))
+    found = [f for f in report.findings if "ran_alone" in f.evidence]
+    assert [(f.code, f.evidence["op"], *map(str, f.runtimes)) for f in found] == [
+        ("int32-precision", "Mul", "chromium:cpu"),
+        ("int32-precision", "Mul", "chromium:wasm"),
+    ]
+    for finding in found:
+        assert finding.evidence["given"] == np.int64(finding.evidence["expected"]).astype(np.int32)
+        assert "no integer type beyond int32" in finding.summary
