@@ -108,7 +108,7 @@ CODES: Mapping[str, Code] = {
     "shape-mismatch": Code("the shape of a value differs from Python's", _ERROR),
     "output-pairing": Code("outputs look swapped", _ERROR),
     "drift": Code("finite values differ by more than the tolerance", _ERROR),
-    "conversion-drift": Code("every runtime shows the same error: the artifact is wrong", _ERROR),
+    "conversion-drift": Code("every runtime shows the same error: the artifact is suspect", _ERROR),
     "quantization-drift": Code(
         "quantization changes the output by more than roundoff", "error, warning or info if rounding explains it"
     ),

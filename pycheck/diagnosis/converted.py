@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 
 from ..types import Comparison, Finding, PointResult, Severity, Trace, TracePoint
 from .accumulated import moves_an_output
@@ -28,6 +29,26 @@ def converted(trace: Trace, failing: Collection[object], quantization: str) -> I
     for place_told, source in enumerate(told[:_MOST]):
         severity = Severity.ERROR if failing and moves_an_output(source[1]) else Severity.WARNING
         yield _finding(source, severity, quantization, 0 if place_told else max(len(told) - _MOST, 0))
+
+
+def without_refuted(findings: Collection[Finding], trace: Trace) -> tuple[Finding, ...]:
+    """Remove conversion-drift of the outputs that are right in the artifact in Python, while the runtimes err."""
+    refuted = {f.tensor for f in findings if f.code == "conversion-drift" and _is_refuted(f, trace)}
+    kept = [f for f in findings if f.code != "conversion-drift" or f.tensor not in refuted]
+    return tuple(
+        replace(f, explained_by=tuple(code for code in f.explained_by if code != "conversion-drift"))
+        if f.tensor in refuted
+        else f
+        for f in kept
+    )
+
+
+def _is_refuted(finding: Finding, trace: Trace) -> bool:
+    split = next((split for split in trace.splits if split.tensor == finding.tensor), None)
+    if split is None or split.conversion is None or not split.conversion.passed:
+        return False
+    failing = {c.candidate for c in split.backends if c.passed is False}
+    return bool(finding.runtimes) and failing.issuperset(finding.runtimes)
 
 
 def _sources(trace: Trace) -> Iterator[_Source]:

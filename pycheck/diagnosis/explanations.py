@@ -44,6 +44,10 @@ _CANCELLING = frozenset({"Elu", "ELU", "Expm1", "Log1p", "Selu", "Sinh", "Tanh"}
 _TRANSFORMS = frozenset({"FFT", "IFFT", "RFFT", "IRFFT"})
 _PERIODIC = frozenset({"Cos", "Sin", "Tan"})
 _SMALL, _LARGE_ANGLE = 0.1, 1e3
+#: Operations that compare numbers, whose result for NaN depends on the order of comparison.
+_ORDERINGS = frozenset(
+    {"ArgMax", "ArgMin", "Equal", "Greater", "GreaterEqual", "Less", "LessEqual", "NotEqual", "TopK", "TopKV2"}
+)
 #: Backends that store or convert integers as floats; cpu and wasm have real integers.
 _IN_FLOATS = frozenset({"webgl", "webgl-f16", "webgpu", "litert-webgpu"})
 
@@ -77,6 +81,11 @@ class Place:
     def is_integer(self) -> bool:
         """Tell whether a runtime gives integers."""
         return self.comparison is not None and self.comparison.dtype.lstrip("u").startswith("int")
+
+    @property
+    def is_exact(self) -> bool:
+        """Tell whether a runtime gives integers or booleans, which no rounding changes."""
+        return self.is_integer or (self.comparison is not None and self.comparison.dtype == "bool")
 
     @property
     def changes_class(self) -> bool:
@@ -155,6 +164,20 @@ def _lost(s: Place) -> float | None:
 def _exp_overflows(s: Place) -> bool:
     overflow = any(v > _OVERFLOWING_EXPONENT for v in s.values)
     return s.op in _EXPONENTIALS and overflow and not (math.isfinite(s.expected) and math.isfinite(s.given))
+
+
+def _compares_nan(s: Place) -> bool:
+    """Tell whether an operation that compares numbers reads NaN, but gives none."""
+    reads_nan = any(o.nan_count if o.value is None else math.isnan(o.value) for o in s.operands)
+    return s.op in _ORDERINGS and not s.changes_class and reads_nan
+
+
+def _amplifies_roundoff(s: Place) -> bool:
+    """Tell whether float32 in Python errs as much as the runtime."""
+    c = s.comparison
+    if c is None or not c.noise_floor or not c.noise_floor_rms:
+        return False
+    return c.noise_floor >= (c.max_abs_error or 0.0) or c.noise_floor_rms >= (c.rms_error or 0.0)
 
 
 def _spreads_nan(s: Place) -> bool:
@@ -387,6 +410,24 @@ RULES: Sequence[Explanation] = (
         lambda s: s.ran_alone and computes_otherwise(s.op, s.comparison),
         "{library}'s {backend} kernel computes a different result",
         "Use another backend, or run this kernel on the CPU.",
+    ),
+    (
+        "own-drift",
+        _compares_nan,
+        "{library}'s {backend} kernel compares NaN with numbers differently than Python",
+        "Remove the NaN before this operation.",
+    ),
+    (
+        "own-drift",
+        _amplifies_roundoff,
+        "the operation amplifies roundoff, and float32 in Python errs as much",
+        "No backend can be more exact: normalize the inputs of the operation, or rewrite differences of large numbers.",
+    ),
+    (
+        "own-drift",
+        lambda s: s.is_exact,
+        "{library}'s {backend} kernel gives a different result than Python",
+        "No cause is known. If the difference matters, use another backend, or run this kernel on the CPU.",
     ),
     (
         "own-drift",

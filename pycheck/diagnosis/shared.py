@@ -1,4 +1,4 @@
-"""Finds errors of the artifact, which every runtime shows: from its conversion, or from its quantization."""
+"""Finds errors that every runtime shows: from the conversion of the artifact, or from its quantization."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .case import SEE_REFERENCE, Case, Rule, lighter, listed, number, percent, t
 from .codes import finding
 
 #: Runtimes show the same error if their RMS errors differ by less than this share and, at shared worst elements,
-#: their values differ from one another by less than this share of the error.
+#: their values differ from one another by less than this share of the error. The noise floor is below this share.
 _ALIKE = 0.1
 #: An error of quantization up to this share of the largest value is usual.
 _SMALL = 0.01
@@ -83,8 +83,14 @@ def _by(case: Case, rows: Sequence[Comparison]) -> str:
 
 
 def _alike(rows: Sequence[Comparison]) -> bool:
-    """Tell whether runtimes give the same wrong values, as far as the statistics show."""
+    """Tell whether runtimes give the same wrong values, as far as the statistics show.
+
+    If Python's own roundoff is not much smaller than the error, two runtimes may differ from each other as much as from
+    Python.
+    """
     errors = [c.rms_error or 0.0 for c in rows]
+    if len(rows) > 1 and max(c.noise_floor_rms or 0.0 for c in rows) > _ALIKE * max(errors):
+        return False
     if max(errors) - min(errors) > _ALIKE * max(errors):
         return False
     return all(_same_worst(a, b) for a, b in combinations(rows, 2))
@@ -150,29 +156,29 @@ def _in_file(case: Case, tensor: str, rows: Sequence[Comparison]) -> Finding:
 def _converted(case: Case, tensor: str, rows: Sequence[Comparison]) -> Finding:
     if tensor in case.evidence.faulty_parts:
         return _in_file(case, tensor, rows)
+    is_one = len(rows) == 1
+    seen = "differs from Python" if is_one else "agree with each other, but not with Python"
     effect = (
         "TF.js and Python compute this artifact differently"
         if case.is_artifact_alone
-        else "the artifact differs from the model"
+        else "the artifact differs from the model, or "
+        f"{'this runtime computes' if is_one else 'all of these runtimes compute'} an operation differently than Python"
     )
     return finding(
         "conversion-drift",
         Severity.ERROR,
         runtimes=[c.candidate for c in rows],
         tensor=tensor,
-        summary=f"{tensor}: {listed([c.candidate for c in rows])} agree with each other, but not with Python "
-        f"({_errors(rows)}){_more_than_rounding(case, rows)}: {effect}.",
+        summary=f"{tensor}: {listed([c.candidate for c in rows])} {seen} ({_errors(rows)})"
+        f"{_more_than_rounding(case, rows)}: {effect}.",
         advice=SEE_REFERENCE
         if case.reference_explains(tensor)
         else "pycheck trace names the operation. To see whether Python or TF.js is right, give the source model as "
         "MODEL and the artifact with --tfjs-model."
         if case.is_artifact_alone
-        else "The fault is in the conversion or the weights, not in a backend: "
-        + (
-            "compare on a runtime of TF.js, such as chromium:wasm, too."
-            if case.is_of_litert
-            else "convert the model again, or try a different --format."
-        ),
+        else "Compare on a runtime of TF.js, such as chromium:wasm, too. If it passes, convert the model again."
+        if case.is_of_litert
+        else "pycheck trace tells which. If it is the artifact, convert the model again, or try a different --format.",
         evidence=_shared_evidence(rows),
     )
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ..artifact import Point
 from ..comparison import Statistics, measure, summarize
 from ..diagnosis import by_severity
+from ..diagnosis.converted import without_refuted
 from ..diagnosis.faults import without_traced
 from ..diagnosis.linking import linked
 from ..diagnosis.operations import diagnose_trace
@@ -156,7 +157,7 @@ async def trace_run(
     outputs = {} if options.layers else {t: single.point_of(name) for t, name in artifact.output_names.items()}
     comparisons = [c for c in compared if c.tensor not in swapped]
     found = diagnose_trace(trace, records, comparisons, outputs, report.findings, artifact.quantization)
-    told = (*found, *without_traced(report.findings, found))
+    told = (*found, *without_refuted(without_traced(report.findings, found), trace))
     findings = by_severity(linked(told, _reach(single.points, outputs)))
     return replace(
         report,

@@ -93,11 +93,20 @@ def found_source(
     bits: int = 32,
     dtype: str = "f4",
     runtime: RuntimeId = WEBGL,
+    single: float | None = None,
 ) -> Finding:
-    """The finding of one operation that errs alone on a runtime; `beside` is an element that it has right."""
+    """The finding of one operation that errs alone on a runtime; `beside` is an element that it has right.
+
+    `single` is the element that float32 gives in Python, if the noise floor is known.
+    """
     reference, candidate = np.array([[expected, beside]], dtype), np.array([[given, beside]], dtype)
     measured = measure(candidate, reference, reference, start=0, precision_bits=bits)
-    row = summarize(measured, tensor="p", reference=PYTHON, candidate=runtime, class_reference=PYTHON)
+    floor = None
+    if single is not None:
+        floor = measure(np.array([[single, beside]], dtype), reference, reference, start=0)
+    row = summarize(
+        measured, tensor="p", reference=PYTHON, candidate=runtime, class_reference=PYTHON, noise_floor=floor
+    )
     (own,) = assess([row])
     read = tuple(o if isinstance(o, Operand) else operand(o) for o in operands)
     element = WorstElement(0, (0,), expected, given, "error")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pycheck.comparison import measure, summarize
+from pycheck.diagnosis.converted import without_refuted
 from pycheck.diagnosis.linking import linked
 from pycheck.diagnosis.operations import diagnose_trace
 from pycheck.gate import ToleranceOptions, assess
@@ -20,6 +21,7 @@ from pycheck.types import (
     OutputSplit,
     PointResult,
     RuntimeId,
+    Severity,
     Trace,
     TracePoint,
 )
@@ -194,3 +196,22 @@ def test_a_source_that_does_not_move_an_output_leaves_the_output_to_be_explained
     faint = replace(CHAIN[0].results[0], role="source", effect=Effect("y", 0.01))
     (found,) = told(replace(CHAIN[0], results=(faint,)), *CHAIN[1:], failing=output(2.4), backend=2.4)
     assert found.evidence["because"] == "backend"
+
+
+@pytest.mark.parametrize(
+    ("conversion", "backend", "is_kept"), [(0.0, 2.0, False), (2.0, 2.0, True), (None, 2.0, True), (0.0, 0.5, True)]
+)
+def test_an_artifact_that_is_right_in_python_is_not_said_to_differ_from_its_model(
+    conversion: float | None, backend: float, is_kept: bool
+) -> None:
+    python = None if conversion is None else row(conversion, tensor="y", candidate=PYTHON, reference=NATIVE_FLOAT64)
+    trace = Trace(4, 1, 1, CHAIN, (OutputSplit("y", python, (row(backend, tensor="y"),)),))
+    shared = Finding("conversion-drift", Severity.ERROR, "All err alike.", "", (WEBGL,), "y")
+    drift = Finding("drift", Severity.ERROR, "It errs.", "", (WEBGL,), "y", explained_by=("conversion-drift", "drift"))
+    kept = without_refuted([shared, drift, replace(shared, tensor="z")], trace)
+    assert [(f.code, f.tensor) for f in kept if f.code == "conversion-drift"] == [
+        *([("conversion-drift", "y")] if is_kept else []),
+        ("conversion-drift", "z"),
+    ]
+    (symptom,) = (f for f in kept if f.code == "drift")
+    assert symptom.explained_by == (("conversion-drift", "drift") if is_kept else ("drift",))

@@ -103,11 +103,24 @@ def test_one_drifting_backend_among_right_ones_is_the_suspect(find: Find) -> Non
 def test_browsers_that_agree_and_differ_from_python_point_at_the_conversion(find: Find) -> None:
     findings = find(REFERENCE, {name: off(0.01, seed) for seed, name in enumerate(BROWSERS)})
     assert set(findings) == {"drift", "conversion-drift"}
-    assert "chromium:cpu, chromium:webgl and chromium:wasm agree" in findings["conversion-drift"][0].summary
+    (shared,) = findings["conversion-drift"]
+    assert "chromium:cpu, chromium:webgl and chromium:wasm agree" in shared.summary
+    assert "the artifact differs from the model, or all of these runtimes" in shared.summary
+    assert shared.advice.startswith("pycheck trace tells which.")
     (drifting,) = findings["drift"]
     assert [str(runtime) for runtime in drifting.runtimes] == list(BROWSERS)
     assert drifting.summary.startswith("y on chromium:cpu, chromium:webgl and chromium:wasm: ")
     assert drifting.explained_by == ("conversion-drift",)
+
+
+@pytest.mark.parametrize(("noise", "codes"), [(0.5, set()), (0.01, {"conversion-drift"})])
+def test_browsers_are_not_said_to_agree_where_roundoff_alone_errs_as_much(
+    find: Find, noise: float, codes: set[str]
+) -> None:
+    single = (REFERENCE + noise * np.cos(np.arange(REFERENCE.size)).reshape(REFERENCE.shape)).astype(np.float32)
+    findings = find(REFERENCE, {name: off(0.5, seed) for seed, name in enumerate(BROWSERS)}, single=single)
+    assert {"drift"} <= set(findings)
+    assert set(findings) & {"conversion-drift"} == codes
 
 
 def test_browsers_that_err_as_much_but_elsewhere_do_not(find: Find) -> None:

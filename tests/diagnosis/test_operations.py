@@ -161,6 +161,41 @@ def test_a_kernel_known_to_be_inexact_there_is_told_with_what_helps_there(
     assert advice in finding.advice
 
 
+@pytest.mark.parametrize(("single", "amplifies"), [(-0.9, True), (0.1, True), (0.95, False), (None, False)])
+def test_a_kernel_is_not_less_exact_than_float32_if_that_errs_as_much(
+    source: Found, single: float | None, amplifies: bool
+) -> None:
+    finding = source("SimpleRNN", (), 1.0, 0.2, single=single)
+    assert finding.code == "own-drift"
+    assert ("less exact than float32" in finding.summary) is not amplifies
+    assert ("amplifies roundoff" in finding.summary) is amplifies
+    assert ("No backend can be more exact" in finding.advice) is amplifies
+
+
+@pytest.mark.parametrize(
+    ("op", "operands", "expected", "given", "dtype", "what"),
+    [
+        ("ArgMax", (WITH_NAN,), 1, 0, "i4", "compares NaN"),
+        ("Greater", (NAN, 1.0), False, True, "?", "compares NaN"),
+        ("ArgMax", (None,), 1, 0, "i4", "gives a different result"),
+        ("Greater", (2.0, 1.0), True, False, "?", "gives a different result"),
+        ("Cumsum", (WITH_NAN,), 1, 0, "i4", "gives a different result"),
+    ],
+)
+def test_an_integer_or_a_boolean_that_differs_is_no_lack_of_digits(
+    source: Found,
+    op: str,
+    operands: tuple[Operand | float | None, ...],
+    expected: int,
+    given: int,
+    dtype: str,
+    what: str,
+) -> None:
+    finding = source(op, operands, expected, given, beside=0, dtype=dtype)
+    assert finding.code == "own-drift"
+    assert what in finding.summary and "less exact" not in finding.summary
+
+
 @pytest.mark.parametrize(
     ("given", "expected", "texts"),
     [

@@ -223,3 +223,24 @@ def test_an_integer_of_64_bits_that_wraps_in_32_is_not_said_to_be_stored_as_a_fl
     for finding in found:
         assert finding.evidence["given"] == np.int64(finding.evidence["expected"]).astype(np.int32)
         assert "no integer type beyond int32" in finding.summary
+
+
+@pytest.mark.real
+def test_kernels_that_share_a_behavior_are_not_a_fault_of_the_artifact(traced: Traced) -> None:
+    def largest() -> tuple[Any, Any]:
+        import keras
+
+        x = keras.Input((2,))
+        inputs = np.array([[math.nan, math.inf], [math.inf, math.nan], [1, 2], [2, 1]], np.float32)
+        return keras.Model(x, keras.ops.argmax(x, -1)), inputs
+
+    report = traced(largest, runtimes=("chromium:cpu", "chromium:wasm"))
+    assert not report.passed
+    assert "conversion-drift" not in {f.code for f in report.findings}
+    found = [f for f in report.findings if "ran_alone" in f.evidence]
+    assert [(f.code, f.evidence["op"], *map(str, f.runtimes)) for f in found] == [
+        ("own-drift", "ArgMax", "chromium:cpu"),
+        ("own-drift", "ArgMax", "chromium:wasm"),
+    ]
+    assert all("compares NaN" in f.summary for f in found)
+    assert all("own-drift" in f.explained_by for f in report.findings if f.code == "drift")
