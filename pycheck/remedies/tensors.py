@@ -94,7 +94,8 @@ def _file(artifact: ArtifactInfo) -> Path:
 
 
 def _damage(before: Array, after: Array) -> float:
-    """Return the median relative change of the values; a mean would be dominated by the few large values."""
-    values = before[before != 0].astype(np.float64)
-    errors = np.abs(after[before != 0].astype(np.float64) - values)
+    """Return the median relative change of the finite values; a mean would be dominated by the few large values."""
+    known = np.isfinite(before) & (before != 0)
+    values = before[known].astype(np.float64)
+    errors = np.abs(after[known].astype(np.float64) - values)
     return float(np.median(errors / np.abs(values))) if values.size else 0.0

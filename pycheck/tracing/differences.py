@@ -137,18 +137,21 @@ def _of_weight(name: str, ours: Array, theirs: Array) -> Iterator[str]:
     if ours.dtype.kind not in "fiu" or not ours.size:
         return
     a, b = ours.astype(np.float64), theirs.astype(np.float64)
-    scale = float(np.abs(a).max()) or 1.0
-    off = ~(np.abs(b - a) <= _SAME * scale)
+    scale = float(np.abs(a[np.isfinite(a)]).max(initial=0.0)) or 1.0
+    with np.errstate(invalid="ignore"):
+        change = np.where((a == b) | (np.isnan(a) & np.isnan(b)), 0.0, b - a)
+    off = ~(np.abs(change) <= _SAME * scale)
     count = int(off.sum())
     if not count:
         return
-    large = np.abs(a) > _ALIKE * scale
-    if count > 1 and large.any() and _constant(ratio := b[large] / a[large]):
+    large = np.isfinite(a) & (np.abs(a) > _ALIKE * scale)
+    has_pattern = count > 1 and bool(np.isfinite(change).all())
+    if has_pattern and large.any() and _constant(ratio := b[large] / a[large]):
         yield f"{name} is {ratio.mean():.4g} times the model's"
-    elif count == a.size and count > 1 and _constant(b - a):
-        yield f"{name} is {abs((b - a).mean()):.4g} {'above' if (b - a).mean() > 0 else 'below'} the model's"
+    elif has_pattern and count == a.size and _constant(change):
+        yield f"{name} is {abs(change.mean()):.4g} {'above' if change.mean() > 0 else 'below'} the model's"
     else:
-        place = np.unravel_index(int(np.argmax(np.where(off, np.nan_to_num(np.abs(b - a), nan=np.inf), 0))), a.shape)
+        place = np.unravel_index(int(np.argmax(np.where(off, np.nan_to_num(np.abs(change), nan=np.inf), 0))), a.shape)
         at = f" at {[int(i) for i in place]}" if a.ndim else ""
         yield f"{count:,} of {a.size:,} values of {name} differ, most{at}: {b[place]:.4g}, in the model {a[place]:.4g}"
 

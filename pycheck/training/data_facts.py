@@ -56,7 +56,8 @@ def _outside(low: float, high: float) -> _Check:
 
 
 def _no_distribution(array: Array) -> Array:
-    return np.asarray((array < 0) | (np.abs(array.sum(axis=-1, keepdims=True) - 1.0) > 1e-3))
+    with np.errstate(invalid="ignore"):  # Inf and -Inf have no sum
+        return np.asarray((array < 0) | (np.abs(array.sum(axis=-1, keepdims=True) - 1.0) > 1e-3))
 
 
 _SQUEEZE = "Scale the targets to 0..1. If they are class labels or unbounded numbers, use a loss for these."

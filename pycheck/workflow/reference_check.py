@@ -295,8 +295,12 @@ def _layer_differs(called: Array, traced: Array) -> bool:
         return True
     if called.dtype.kind not in "fc" or not called.size:
         return False
-    scale = float(np.nanmax(np.abs(called), initial=0.0))
-    return bool(np.nanmax(np.abs(called - traced), initial=0.0) > _LAYER_DIFFERS * scale)
+    finite = np.isfinite(called) & np.isfinite(traced)
+    if not np.array_equal(called[~finite], traced[~finite], equal_nan=True):
+        return True
+    wide = np.result_type(called, np.float64)
+    called, traced = called[finite].astype(wide), traced[finite].astype(wide)
+    return bool(np.abs(called - traced).max(initial=0.0) > _LAYER_DIFFERS * np.abs(called).max(initial=0.0))
 
 
 def _first_line(error: Exception) -> str:

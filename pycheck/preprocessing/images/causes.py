@@ -38,10 +38,12 @@ def find_causes(files: Sequence[Path], python: Array, page: Array) -> Explained:
     nothing = Explained((), before)
     if forms[0] is None or forms[1] is None or python.dtype.kind not in "biuf" or page.dtype.kind not in "biuf":
         return nothing
+    if not (np.isfinite(python).all() and np.isfinite(page).all()):
+        return nothing
     if not (np.ptp(python) and np.ptp(page)):  # one color, whatever the file is
         return nothing
     same_size = python[0].size == page[0].size and forms[0].channels == forms[1].channels
-    if not before or not same_size or not (np.isfinite(python).all() and np.isfinite(page).all()):
+    if not before or not same_size:
         return nothing
     known = forms[0], forms[1]
     try:
@@ -121,4 +123,5 @@ def _rms(python: Array, page: Array) -> float:
         if python.size != page.size:
             return float("inf")
         page = page.reshape(python.shape)
-    return float(np.sqrt(np.mean(np.square(page.astype(np.float64) - python))))
+    with np.errstate(invalid="ignore"):  # infinities have no difference
+        return float(np.sqrt(np.mean(np.square(page.astype(np.float64) - python))))

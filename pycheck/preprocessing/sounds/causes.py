@@ -233,4 +233,5 @@ def _first(description: Description) -> bool:
 def _rms(python: Array, page: Array) -> float:
     if python.size != page.size:
         return float("inf")
-    return float(np.sqrt(np.mean(np.square(page.astype(np.float64).reshape(python.shape) - python))))
+    with np.errstate(invalid="ignore"):  # the logarithm of silence
+        return float(np.sqrt(np.mean(np.square(page.astype(np.float64).reshape(python.shape) - python))))
