@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
+
 from ..errors import PycheckError
 from ..runtimes.native.artifact import ArtifactRuntime
 from ..runtimes.native.litert_points import LitertPoints
@@ -36,9 +38,14 @@ class Effects:
         self._outputs = outputs
 
     async def of(
-        self, point: str, value: Array, compare: Callable[[str, Array, Expected], Comparison]
+        self, point: str, value: Array, dtype: str | None, compare: Callable[[str, Array, Expected], Comparison]
     ) -> Effect | None:
-        """Find the output that moves most if `point` alone has a wrong value; None if Python cannot run with it."""
+        """Find the output that moves most if `point` alone has a wrong value; None if Python cannot run with it.
+
+        `dtype` is that of the point in Python. A number that it cannot hold would become a different one.
+        """
+        if not _fits(value, dtype):
+            return None
         try:
             moved = await self._reference.run({**self._feeds, point: value}, list(dict.fromkeys(self._names.values())))
         except PycheckError:
@@ -46,6 +53,14 @@ class Effects:
         return largest_effect(
             {output: compare(output, moved[name], self._outputs[output]) for output, name in self._names.items()}
         )
+
+
+def _fits(value: Array, dtype: str | None) -> bool:
+    """Tell whether a type of integers holds all numbers of a value; other types may round them."""
+    if dtype is None or np.dtype(dtype).kind not in "iu" or not value.size:
+        return True
+    limits = np.iinfo(dtype)
+    return bool(limits.min <= value.min() and value.max() <= limits.max)
 
 
 def largest_effect(moved: Mapping[str, Comparison]) -> Effect | None:

@@ -276,7 +276,7 @@ class Tracer:
                 value = await asker.value_of(point, operands)
                 if value is None or value.shape != described.shape:
                     continue
-                if effect := await effects.of(point.name, value, asker.compare):
+                if effect := await effects.of(point.name, value, described.dtype, asker.compare):
                     found[point.name, asker.id] = effect
         return tuple(
             replace(p, results=tuple(replace(r, effect=found.get((p.name, r.runtime))) for r in p.results))

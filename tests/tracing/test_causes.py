@@ -244,3 +244,21 @@ def test_kernels_that_share_a_behavior_are_not_a_fault_of_the_artifact(traced: T
     ]
     assert all("compares NaN" in f.summary for f in found)
     assert all("own-drift" in f.explained_by for f in report.findings if f.code == "drift")
+
+
+@pytest.mark.real
+def test_a_cast_that_wraps_in_python_alone_is_the_cause_of_the_output_behind_it(traced: Traced) -> None:
+    def wrapped() -> tuple[Any, Any]:
+        import keras
+
+        x = keras.Input((3,), dtype="int32")
+        model = keras.Model(x, {"n": x * 1, "u8": keras.ops.cast(keras.ops.cast(x, "uint8"), "int32")})
+        return model, np.array([[0, -5, 1], [300, -90, 1], [0, 1, 2], [1, 3, 1002]], np.int32)
+
+    report = traced(wrapped, runtimes=("chromium:cpu",))
+    (found,) = (f for f in report.findings if "ran_alone" in f.evidence)
+    assert (found.code, found.severity, found.evidence["op"]) == ("cast-out-of-range", "error", "Cast")
+    assert found.evidence["moves"] is None and "This error alone" not in found.summary
+    assert not {"accumulated-drift", "conversion-drift"} & {f.code for f in report.findings}
+    (drift,) = (f for f in report.findings if f.code == "drift")
+    assert (drift.tensor, "cast-out-of-range" in drift.explained_by) == ("u8", True)

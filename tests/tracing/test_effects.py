@@ -50,11 +50,13 @@ def compare(name: str, value: Array, expected: Expected) -> Comparison:
     return compare_point(name, value, expected, WEBGL, precision_bits=32, nan=NanPolicy.FAIL)
 
 
-def effect_of(value: Array, outputs: Sequence[str] = ("low", "high", "other")) -> Effect | None:
+def effect_of(
+    value: Array, outputs: Sequence[str] = ("low", "high", "other"), dtype: str | None = "float32"
+) -> Effect | None:
     right = asyncio.run(Python().run({}, outputs))
     expected = {name: Expected(v.astype(np.float32), v) for name, v in right.items()}
     effects = Effects(Python(), {}, {name: name for name in outputs}, expected)
-    return asyncio.run(effects.of("mid", value, compare))
+    return asyncio.run(effects.of("mid", value, dtype, compare))
 
 
 def test_an_effect_names_the_output_that_moves_and_by_how_much_of_its_limit() -> None:
@@ -70,6 +72,16 @@ def test_an_error_that_reaches_no_output_has_no_share() -> None:
 
 def test_what_python_cannot_compute_has_no_effect_that_is_known() -> None:
     assert effect_of(VALUE * np.nan) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "dtype", "is_known"),
+    [(1002, "uint8", False), (-1, "uint32", False), (234, "uint8", True), (1002, "int64", True), (1002, None, True)],
+)
+def test_a_number_that_the_type_of_the_point_cannot_hold_has_no_effect_that_is_known(
+    value: int, dtype: str | None, is_known: bool
+) -> None:
+    assert (effect_of(np.full((4, 10), value), dtype=dtype) is not None) is is_known
 
 
 ELEMENT = WorstElement(0, (3,), 1.0, 2.0, "error")
