@@ -17,6 +17,7 @@ from ..report.codec import encode
 from ..report.wording import printable
 from ..runtimes.browser.litert_parts import LitertParts
 from ..runtimes.native.litert_points import LitertPoints
+from ..tracing.expecting import other_kernels
 from ..tracing.measuring import Expected, allowed_error, compare_point
 from ..types import Array, Environment, NanPolicy, RuntimeId, TracePoint
 from .operation import Outcome
@@ -73,13 +74,20 @@ async def reproduced_litert(
 
 async def _run(point: Point, single: LitertPoints, operands: Mapping[str, Array], parts: LitertParts) -> Outcome:
     expected = (await single.run(operands, [point.name]))[point.name]
+    also = await other_kernels(single, point.name, operands)
     (given,) = await parts.run_jobs(operands, [(point.inputs, (point.name,))])
     if isinstance(given, PycheckError):
         raise given
     comparison = compare_point(
         point.name,
         given[point.name],
-        Expected(expected, None, reference=single.id, allowed=allowed_error(single.graph.coarse, point.name, expected)),
+        Expected(
+            expected,
+            None,
+            reference=single.id,
+            allowed=allowed_error(single.graph.coarse, point.name, expected),
+            also=also.get(point.name),
+        ),
         parts.id,
         precision_bits=precision_bits(parts.id, parts.environment),
         nan=NanPolicy.FAIL,

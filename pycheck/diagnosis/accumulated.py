@@ -124,7 +124,8 @@ def _finding(trace: Trace, c: Comparison, split: OutputSplit, before: Sequence[T
     most = _most(steps)
     # In a conversion, a point runs in isolation together with the operations before it that the model does not have.
     suspects = [] if first is None or (by_conversion and first.ran_alone) else _suspects(first, steps)
-    told = _why(trace, c, split.conversion, backend, first, suspects)
+    undecided = [step.point for step in steps if step.result and step.result.undecided] if c.nonfinite.changed else []
+    told = _by_kernels(undecided) if undecided else _why(trace, c, split.conversion, backend, first, suspects)
     what = told.what
     alone = "no traced operation exceeds its tolerance in isolation"
     if most and most[0].own_share > 1.0:
@@ -227,6 +228,16 @@ def _why(
         f"{f' ({own} of its limit)' if own else ''}. The failure depends on the batch size, on samples that were not "
         "traced, or on chance.",
         "Trace more samples: --trace-samples N.",
+    )
+
+
+def _by_kernels(points: Sequence[TracePoint]) -> _Told:
+    many = len(points) > 1
+    return _Told(
+        "kernels",
+        f"In Python, TensorFlow Lite's kernels differ in NaN or infinity at {listed([named(p) for p in points])}: "
+        "those of XNNPACK, its default, and the built-in ones. The browser agrees with one of the two.",
+        f"Clip, or add an epsilon, before {'these operations' if many else 'this operation'}.",
     )
 
 

@@ -35,6 +35,8 @@ SEE_REFERENCE = "The cause is in Python: see reference-differs."
 _BESIDE_PYTHON = {
     FaultyPart.FILE: "TensorFlow Lite in Python gives this error too, so the file is wrong, not the browser.",
     FaultyPart.XNNPACK: "TensorFlow Lite in Python gives this error only with XNNPACK, so the file is right.",
+    FaultyPart.BUILTIN: "TensorFlow Lite in Python gives this error only without XNNPACK, its default, so the file is "
+    "right.",
     FaultyPart.BROWSER: "TensorFlow Lite in Python runs this file without the error, so the file is right.",
     FaultyPart.MOSTLY_BROWSER: "TensorFlow Lite in Python gives less than half of this error with the same file, so "
     "most of it is LiteRT.js's.",

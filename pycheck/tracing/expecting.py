@@ -15,6 +15,9 @@ from ..types import HANDING_ON, Array, TracePoint
 from . import causes, groups
 from .measuring import Expected, allowed_error, described
 
+#: Kernels that differ in NaN or infinity read or write NaN, infinity, or numbers of this size.
+_EXTREME = 1e37
+
 
 @dataclass(frozen=True, slots=True)
 class InFloat32:
@@ -72,6 +75,7 @@ class Expectations:
         self._wanted = wanted
         self._kept: dict[str, Array] = {}
         self._kept_double: dict[str, Array] = {}
+        self._others: dict[str, Array] = {}  # with Python's other kernels: of this group, and of outputs
         self.outputs: dict[str, tuple[Array, Array | None]] = {}
         self.notes: dict[str, None] = {}
 
@@ -89,6 +93,8 @@ class Expectations:
         spoilt = [n for p in points if not _is_finite(single[p.name]) for n in p.inputs if n not in self._skipped]
         doubles |= await self._in_double(doubles, [name for name in dict.fromkeys(spoilt) if name not in doubles])
         alone, notes = await self._alone(points, single)
+        others = await self._with_others(points, single)
+        self._others = {name: value for name, value in self._others.items() if name in self._wanted} | others
         self.outputs |= {name: (single[name], double.get(name)) for name in names if name in self._wanted}
         self._keep(single, double, read_later, kept_bytes)
         return Work(
@@ -103,6 +109,7 @@ class Expectations:
                     is_measured=self._in_float32.is_measured(point),
                     reference=self._single.id,
                     allowed=allowed_error(self._coarse, point.name, single[point.name]),
+                    also=others.get(point.name),
                 )
                 for point in points
                 if point.name in alone
@@ -114,7 +121,14 @@ class Expectations:
         """Return Python's value at a point, or an output, of the whole artifact."""
         is_measured = name not in self._in_float32.behind
         allowed = allowed_error({name: 0.0, **self._coarse}, name, single) if self._coarse else None
-        return Expected(single, double, is_measured=is_measured, reference=self._single.id, allowed=allowed)
+        return Expected(
+            single,
+            double,
+            is_measured=is_measured,
+            reference=self._single.id,
+            allowed=allowed,
+            also=self._others.get(name),
+        )
 
     @property
     def _coarse(self) -> Mapping[str, float]:
@@ -185,6 +199,18 @@ class Expectations:
                     values[point.name] = None  # without float64, the value in the whole run is the same
         return values, notes
 
+    async def _with_others(self, points: Sequence[Point], single: Mapping[str, Array]) -> dict[str, Array]:
+        """Run operations of a .tflite file near infinity or NaN on the same operands with Python's other kernels."""
+        if not isinstance(self._single, LitertPoints):
+            return {}
+        values: dict[str, Array] = {}
+        for point in points:
+            fed = {name: single[name] for name in point.inputs if name in single}
+            if len(fed) < len(point.inputs) or not any(map(is_extreme, (*fed.values(), single[point.name]))):
+                continue
+            values |= await other_kernels(self._single, point.name, fed)
+        return values
+
     async def of_outputs(self, names: Iterable[str]) -> None:
         """Add the values of these names to `outputs`; they need not be points."""
         missing = [name for name in names if name not in self.outputs]
@@ -192,6 +218,19 @@ class Expectations:
             single = await self._single.run(self._feeds, missing)
             double = await self._in_double(self._feeds, missing)
             self.outputs |= {name: (single[name], double.get(name)) for name in missing}
+
+
+async def other_kernels(single: LitertPoints, name: str, operands: Mapping[str, Array]) -> dict[str, Array]:
+    """Return an operation's result with the kernels that the trace does not use; nothing if these cannot run it."""
+    try:
+        return await single.run_with_others(operands, [name])
+    except RuntimeFailedError:
+        return {}
+
+
+def is_extreme(value: Array) -> bool:
+    """Tell whether a value has NaN, infinity, or numbers so large that kernels may differ in whether they overflow."""
+    return value.dtype.kind == "f" and not bool((np.abs(value) < _EXTREME).all())
 
 
 def _is_finite(value: Array) -> bool:

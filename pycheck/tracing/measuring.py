@@ -59,7 +59,8 @@ class Expected:
     The reference of all runtimes is prepared once. The float64 value is left out if its shape differs, which happens
     if the shape depends on values. `is_measured` is False if artifact:float64 computes a part in float32: then there
     is no noise floor. `reference` is the runtime of `single`. Of a value that depends on integers instead of floats,
-    `allowed` is the error that kernels may make which round differently.
+    `allowed` is the error that kernels may make which round differently. `also` is the result of Python's other
+    kernels, if there are two kinds: where these differ in NaN or infinity, a value of either kind is right.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Expected:
         is_measured: bool = True,
         reference: RuntimeId = ARTIFACT_FLOAT32,
         allowed: float | None = None,
+        also: Array | None = None,
     ) -> None:
         self.reference = reference
         self.allowed = allowed
@@ -79,6 +81,26 @@ class Expected:
         self.has_double = double is not None and double.shape == single.shape
         self.size = double if double is not None and self.has_double else single
         self.screened = screen(single, self.size)
+        self._also = also
+
+    @cached_property
+    def undecided(self) -> Array | None:
+        """Return where Python's kernels differ in NaN or infinity; None if they do not, or there is only one kind."""
+        if self._also is None or self._also.shape != self.single.shape:
+            return None
+        differ = kinds(self._also) != kinds(self.single)
+        return differ if differ.any() else None
+
+    @property
+    def undecided_count(self) -> int:
+        """Return the number of elements at which Python's kernels differ in NaN or infinity."""
+        return 0 if self.undecided is None else int(self.undecided.sum())
+
+    def settled(self, candidate: Array) -> Array:
+        """Return a runtime's value, with Python's where it is of the kind that Python's other kernels give there."""
+        if self.undecided is None or self._also is None or candidate.shape != self.single.shape:
+            return candidate
+        return np.where(self.undecided & (kinds(candidate) == kinds(self._also)), self.single, candidate)
 
     @cached_property
     def floor(self) -> Statistics | None:
@@ -86,6 +108,11 @@ class Expected:
         if not self.has_double or not self._is_measured:
             return None
         return self.screened or measure(self.single, self.size, self.size, start=0, top_k=_WORST, drawn=False)
+
+
+def kinds(value: Array) -> Array:
+    """Return 0 for each finite number, 1 and -1 for infinity, and 2 for NaN."""
+    return np.where(np.isnan(value), 2, np.where(np.isinf(value), np.sign(value), 0))
 
 
 def allowed_error(coarse: Mapping[str, float], name: str, value: Array) -> float | None:
@@ -108,7 +135,7 @@ def compare_point(
     A value that passes is only measured quickly: its class matrix and its errors. ULP, relative error, largest class
     and worst elements are then None or empty. TypeError for values that are not numbers.
     """
-    candidate = parts(candidate)
+    candidate = expected.settled(parts(candidate))
 
     def judged(statistics: Statistics) -> Comparison:
         summary = summarize(

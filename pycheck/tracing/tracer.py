@@ -203,6 +203,7 @@ class Tracer:
             measured.inherited,
             measured.own,
             measured.note,
+            undecided=work.inherited[point.name].undecided_count,
         )
         shape = work.inherited[point.name].single.shape
         if judged.role == "source":

@@ -217,12 +217,14 @@ class TrainingCall:
 class FaultyPart(StrEnum):
     """The part of a run on LiteRT.js in which the error of an output begins, found by running the file in Python.
 
-    FILE: TensorFlow Lite's own kernels give it too. XNNPACK: only XNNPACK's kernels do, which LiteRT.js has too.
+    FILE: TensorFlow Lite gives it too. XNNPACK: only XNNPACK's kernels do, which LiteRT.js has too. BUILTIN: only
+    TensorFlow Lite's built-in kernels do, which `tf.lite.Interpreter` does not use by default.
     BROWSER: TensorFlow Lite does not give it. MOSTLY_BROWSER: TensorFlow Lite fails as well, with a much smaller error.
     """
 
     FILE = "file"
     XNNPACK = "xnnpack"
+    BUILTIN = "builtin"
     BROWSER = "browser"
     MOSTLY_BROWSER = "mostly-browser"
 

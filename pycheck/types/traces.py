@@ -78,6 +78,8 @@ class PointResult:
     isolation), "latent" (it fails only in isolation), "ok" or "unknown" (nothing was compared). `note` says why one of
     the two is missing. `element` is the first wrong element of a source, and `operands` are its operands. `effect` is
     the effect of its own error on the outputs, None if it was not measured. `gap` is for `TracePoint.conversion`.
+    `undecided` is the number of elements at which TensorFlow Lite's two kinds of kernels differ in NaN or infinity, so
+    that a value of either kind is right.
     """
 
     runtime: RuntimeId
@@ -89,6 +91,7 @@ class PointResult:
     operands: tuple[Operand, ...] = ()
     effect: Effect | None = None
     gap: Gap | None = None
+    undecided: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,11 +63,14 @@ class PythonArtifact:
 
     async def _start_litert(self) -> TraceReferences:
         await self._source.tensorflow()
+        from ..artifact.tflite.interpreter import Kernels
         from ..runtimes.native.litert_points import LitertPoints
         from ..tracing import TraceReferences, of_layers
 
+        # A file that is MODEL has the values of the run. Beside a model, XNNPACK's faults are not those of the file.
+        kernels = Kernels.XNNPACK if await self._source.is_artifact() else Kernels.BUILTIN
         layers = await self._source.layer_names()
-        runtime = LitertPoints(await self._litert(), executor=self._executor, layers=layers)
+        runtime = LitertPoints(await self._litert(), executor=self._executor, layers=layers, kernels=kernels)
         single = await self._stack.enter_async_context(runtime)
         of_layers(single.points, self._layers)  # raises for an unknown name
         return TraceReferences(single, None, None, self._executor)

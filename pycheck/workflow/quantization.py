@@ -127,12 +127,13 @@ def _other(artifact: ArtifactInfo, folder: Path, seed: int | None) -> ArtifactIn
 
 
 async def _run(artifact: ArtifactInfo, batches: Sequence[Batch], executor: Executor) -> list[Tensors]:
+    from ..artifact.tflite.interpreter import Kernels
     from ..runtimes.native.artifact import ArtifactRuntime
     from ..runtimes.native.litert import LitertRuntime
 
     async with AsyncExitStack() as stack:
         runtime: Runtime = (
-            LitertRuntime(artifact, executor=executor)
+            LitertRuntime(artifact, executor=executor, kernels=Kernels.BUILTIN)
             if artifact.format == "tflite"
             else ArtifactRuntime(ARTIFACT_FLOAT32, artifact, executor=executor)
         )

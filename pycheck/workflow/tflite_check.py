@@ -60,6 +60,8 @@ def faulty_part(
         for part, python in ((FaultyPart.FILE, builtin), (FaultyPart.XNNPACK, xnnpack))
         if python is not None and python.passed is False
     }
+    if FaultyPart.FILE in failed and FaultyPart.XNNPACK not in failed:
+        failed = {FaultyPart.BUILTIN: failed[FaultyPart.FILE]}
     for part, python in failed.items():
         if python.max_abs_error is None or python.max_abs_error >= needed:
             return part

@@ -150,6 +150,15 @@ def test_nothing_is_told_where_a_source_explains_it(at: int) -> None:
     assert told(*points, failing=output(2.4), backend=2.4) == []
 
 
+def test_an_operation_whose_nan_python_computes_in_two_ways_is_told_as_that() -> None:
+    either = replace(CHAIN[0], results=(replace(CHAIN[0].results[0], undecided=1),))
+    (found,) = told(either, *CHAIN[1:], failing=output(np.nan))
+    assert found.evidence["because"] == "kernels"
+    assert "In Python, TensorFlow Lite's kernels differ in NaN or infinity at a (Pow)" in found.summary
+    (finite,) = told(either, *CHAIN[1:], failing=output(2.4), backend=2.4)
+    assert finite.evidence["because"] != "kernels"
+
+
 def test_nothing_is_told_of_a_runtime_that_ended_before_the_output() -> None:
     points = (*CHAIN[:2], replace(CHAIN[2], results=()))
     assert told(*points, failing=output(2.4)) == []

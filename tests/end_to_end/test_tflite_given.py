@@ -163,3 +163,50 @@ def test_a_browser_that_loses_nan_is_told_from_the_file(tmp_path: Path) -> None:
     report = session.compare(tmp_path / "m.keras", {"x": inputs}, runtimes="chromium:litert-webgpu")
     (found,) = [finding for finding in report.findings if finding.code == "nan-masked"]
     assert "so the file is right" in found.summary
+
+
+@pytest.fixture(scope="module")
+def edges(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file whose results the two kinds of kernels of TensorFlow Lite compute differently for 0 and for NaN."""
+
+    @tf.function(input_signature=[tf.TensorSpec([1, 3], tf.float32, name="x")])
+    def function(x: Any) -> Any:
+        return {"quotient": 1.0 / x, "maximum": tf.maximum(x, 0.5)}
+
+    file = tmp_path_factory.mktemp("edges") / "edges.tflite"
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()])
+    file.write_bytes(converter.convert())
+    return file
+
+
+EDGES = np.array([[0, 2, 4], [1, 2, 0], [3, 0, np.nan]], np.float32)
+
+
+def test_the_reference_of_a_file_is_the_interpreter_that_users_run(edges: Path) -> None:
+    own = tf.lite.Interpreter(str(edges))
+    own.allocate_tensors()
+    expected: dict[int, list[np.ndarray]] = {port["index"]: [] for port in own.get_output_details()}
+    for sample in EDGES:
+        own.set_tensor(own.get_input_details()[0]["index"], sample[None])
+        own.invoke()
+        for index, values in expected.items():
+            values.append(own.get_tensor(index))
+    given = load(identify(edges)).predict({"x": EDGES})
+    ports = {port.name: port.tensor for port in read_tflite(edges).outputs}
+    for name, value in given.items():
+        np.testing.assert_array_equal(value, np.concatenate(expected[ports[name]]))
+    assert sorted(int(np.isnan(value).sum() + 10 * np.isinf(value).sum()) for value in given.values()) == [1, 31]
+    report = session.compare(edges, {"x": EDGES}, runtimes=WASM)
+    assert report.passed, report.findings
+
+
+def test_no_operation_is_blamed_whose_nan_python_itself_computes_in_two_ways(edges: Path) -> None:
+    report = session.trace(edges, {"x": EDGES}, runtimes="chromium:litert-webgpu")
+    assert report.trace is not None
+    assert not report.trace.sources()
+    (maximum,) = [point for point in report.trace.points if point.op == "MAXIMUM"]
+    assert [result.undecided for result in maximum.results] == [1]
+    (masked,) = [finding for finding in report.findings if finding.code == "nan-masked"]
+    assert "only without XNNPACK" in masked.summary
+    (found,) = [finding for finding in report.findings if finding.code == "accumulated-drift"]
+    assert found.evidence["because"] == "kernels" and maximum.name in found.summary

@@ -35,6 +35,8 @@ def _off_by(error: float, *, passed: bool = False) -> Comparison:
         (0.1, 0.3, 0.3, FaultyPart.FILE),
         (0.1, None, 0.1, FaultyPart.XNNPACK),
         (0.1, 0.01, 0.1, FaultyPart.XNNPACK),
+        (0.1, 0.1, None, FaultyPart.BUILTIN),
+        (0.1, 0.01, None, FaultyPart.MOSTLY_BROWSER),
         (0.1, None, None, FaultyPart.BROWSER),
         (0.1, 0.01, 0.02, FaultyPart.MOSTLY_BROWSER),
         (0.1, None, 0.02, FaultyPart.MOSTLY_BROWSER),
@@ -50,4 +52,4 @@ def test_an_error_begins_where_python_has_at_least_half_of_it(
 def test_errors_of_the_browser_on_samples_that_python_did_not_run_again_are_not_compared() -> None:
     own = _off_by(0.1)
     assert faulty_part(own, _off_by(0.01), None, SAMPLES) is FaultyPart.MOSTLY_BROWSER
-    assert faulty_part(own, _off_by(0.01), None, ()) is FaultyPart.FILE
+    assert faulty_part(own, _off_by(0.01), _off_by(0.01), ()) is FaultyPart.FILE

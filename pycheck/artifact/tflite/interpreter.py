@@ -18,7 +18,11 @@ from .model import Port, TfliteModel, read_tflite
 
 
 class Kernels(StrEnum):
-    """The kernels of the interpreter: TensorFlow Lite's own, or XNNPACK's, which LiteRT.js has too."""
+    """The kernels of the interpreter.
+
+    XNNPACK: what `tf.lite.Interpreter` uses by default, and LiteRT.js on wasm. BUILTIN: TensorFlow Lite's own, which
+    XNNPACK's faults do not touch; they turn infinity into the largest float32, and drop NaN in a maximum.
+    """
 
     BUILTIN = "built-in kernels"
     XNNPACK = "XNNPACK"
@@ -27,7 +31,7 @@ class Kernels(StrEnum):
 class TfliteInterpreter:
     """One file, or one model in memory, ready to run; not thread-safe. ArtifactFileError if it is refused."""
 
-    def __init__(self, file: Path | TfliteModel, kernels: Kernels = Kernels.BUILTIN) -> None:
+    def __init__(self, file: Path | TfliteModel, kernels: Kernels = Kernels.XNNPACK) -> None:
         self.model = file if isinstance(file, TfliteModel) else read_tflite(file)
         self.notes = state_notes(self.model)
         given = {"model_content": file.to_bytes()} if isinstance(file, TfliteModel) else {"model_path": str(file)}

@@ -29,7 +29,7 @@ class LitertRuntime(Runtime):
         artifact: ArtifactInfo | Awaitable[ArtifactInfo],
         *,
         executor: Executor,
-        kernels: Kernels = Kernels.BUILTIN,
+        kernels: Kernels = Kernels.XNNPACK,
     ) -> None:
         self.id: RuntimeId = ARTIFACT_LITERT
         self.timings_s: dict[str, float] = {}
@@ -70,7 +70,7 @@ class LitertRuntime(Runtime):
         return await asyncio.get_running_loop().run_in_executor(self._executor, timed)
 
 
-def litert_environment(kernels: Kernels = Kernels.BUILTIN, notes: tuple[str, ...] = ()) -> Environment:
+def litert_environment(kernels: Kernels = Kernels.XNNPACK, notes: tuple[str, ...] = ()) -> Environment:
     """Describe TensorFlow Lite in Python."""
     import tensorflow as tf
 

@@ -1,4 +1,4 @@
-"""Runs a .tflite file in Python from any of its points to any others, with TensorFlow Lite's own kernels."""
+"""Runs a .tflite file in Python from any of its points to any others, with TensorFlow Lite."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from ...artifact import Point
 from ...artifact.tflite import read_tflite
-from ...artifact.tflite.interpreter import TfliteInterpreter
+from ...artifact.tflite.interpreter import Kernels, TfliteInterpreter
 from ...artifact.tflite.points import TfliteGraph, tflite_graph
 from ...errors import RuntimeFailedError, UsageError
 from ...types import ARTIFACT_LITERT, Array, ArtifactInfo, RuntimeId, Tensors
@@ -26,6 +26,7 @@ class LitertPoints(Runtime):
 
     The file has a fixed batch. A value for several batches consists of the values of all runs, joined along the first
     axis, whatever that axis is. No value has a type that LiteRT.js lacks: quantized ones are float32, booleans int32.
+    `kernels` compute all values; only `run_with_others` uses the other ones.
     """
 
     in_float32: Mapping[str, tuple[str, ...]] = {}  # there is no float64 of which a part could be in float32
@@ -37,12 +38,14 @@ class LitertPoints(Runtime):
         *,
         executor: Executor,
         layers: Collection[str] = (),
+        kernels: Kernels = Kernels.BUILTIN,
     ) -> None:
         self.id: RuntimeId = ARTIFACT_LITERT
         self.timings_s: dict[str, float] = {}
         self._artifact = artifact
         self._executor = executor
         self._layers = layers
+        self._kernels = kernels
         self._graph: TfliteGraph | None = None
 
     async def start(self) -> None:
@@ -52,7 +55,7 @@ class LitertPoints(Runtime):
         model = await asyncio.to_thread(read_tflite, info.folder / info.model_file)
         self._graph = await asyncio.to_thread(tflite_graph, model, self._layers)
         self.timings_s["load_artifact"] = time.perf_counter() - began
-        self.environment = litert_environment()
+        self.environment = litert_environment(self._kernels)
 
     @property
     def graph(self) -> TfliteGraph:
@@ -87,13 +90,21 @@ class LitertPoints(Runtime):
 
     async def run(self, feeds: Mapping[str, Array], fetches: Sequence[str]) -> dict[str, Array]:
         """Compute `fetches` from `feeds` alone; see `ArtifactRuntime.run`."""
+        return await self._timed(feeds, fetches, self._kernels)
+
+    async def run_with_others(self, feeds: Mapping[str, Array], fetches: Sequence[str]) -> dict[str, Array]:
+        """Compute as `run` does, with XNNPACK instead of the built-in kernels, or the other way round."""
+        (others,) = set(Kernels) - {self._kernels}
+        return await self._timed(feeds, fetches, others)
+
+    async def _timed(self, feeds: Mapping[str, Array], fetches: Sequence[str], kernels: Kernels) -> dict[str, Array]:
         began = time.perf_counter()
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._executor, self._run, feeds, fetches)
+            return await asyncio.get_running_loop().run_in_executor(self._executor, self._run, feeds, fetches, kernels)
         finally:
             self.timings_s["predict"] = self.timings_s.get("predict", 0.0) + time.perf_counter() - began
 
-    def _run(self, feeds: Mapping[str, Array], fetches: Sequence[str]) -> dict[str, Array]:
+    def _run(self, feeds: Mapping[str, Array], fetches: Sequence[str], kernels: Kernels) -> dict[str, Array]:
         tensors = self.graph.tensors
         for name in (*feeds, *fetches):
             if name not in tensors:
@@ -106,7 +117,7 @@ class LitertPoints(Runtime):
                 part = self.graph.part(feeds, wanted)
             except ValueError as error:
                 raise RuntimeFailedError(f"{self.id} cannot compute {', '.join(wanted)}: {error}.") from error
-            values |= TfliteInterpreter(part).run({name: feeds[name] for name in feeds})
+            values |= TfliteInterpreter(part, kernels).run({name: feeds[name] for name in feeds})
         return {name: values[name] for name in fetches}
 
     async def close(self) -> None:
