@@ -17,7 +17,10 @@ _REFUSED = re.compile(r"is not in \[0, \d+\)|out of bounds|does not index into")
 
 
 def found(name: str, hint: InputHint, tensor: Array, start: int, *, whole: bool = False) -> tuple[IdRange, ...]:
-    """Find the index ranges of one batch, whose first sample is `start`. `whole`: the tensor has no sample axis."""
+    """Find the index ranges of one batch, whose first sample is `start`. `whole`: the tensor has no sample axis.
+
+    Numbers that the model itself keeps within the table count as the nearest entry.
+    """
     ranges = []
     for values in hint.values:
         if values.kind != "ids":
@@ -25,6 +28,7 @@ def found(name: str, hint: InputHint, tensor: Array, start: int, *, whole: bool 
         part = tensor if values.columns is None else tensor[..., list(values.columns)]
         if not part.size or not np.isfinite(part).all():
             continue
+        part = part.clip(values.low if values.any_below else -np.inf, values.high - 1 if values.any_above else np.inf)
         least, most = int(np.argmin(part)), int(np.argmax(part))
         per_sample = part.size if whole else part.size // len(part)
         ranges.append(

@@ -16,7 +16,8 @@ from .loaded import Model
 from .own_predict import OwnPredict
 
 #: Operations between an input and a GATHER, as converters write an Embedding: a negative index counts from the end.
-_KEEPING = frozenset({"ADD", "CAST", "LESS", "RESHAPE", "SELECT", "SELECT_V2"})
+_KEEPING = frozenset({"ADD", "CAST", "RESHAPE"})
+_SELECTING = frozenset({"SELECT", "SELECT_V2"})
 
 
 class TfliteFile(Model):
@@ -94,7 +95,9 @@ def _hints(model: TfliteModel) -> dict[str, InputHint]:
     for port in model.inputs:
         held = {port.tensor}
         for operation in model.operations():
-            if operation.op in _KEEPING and held.intersection(operation.inputs):
+            kept = operation.op in _KEEPING and held.intersection(operation.inputs)
+            # A selection between the index and a different number may keep any number within the table.
+            if kept or (operation.op in _SELECTING and held.issuperset(operation.inputs[1:])):
                 held.update(operation.outputs)
             elif operation.op == "GATHER" and operation.inputs[1] in held and tensors[operation.inputs[0]].is_constant:
                 rows = tensors[operation.inputs[0]].shape[0] or 0

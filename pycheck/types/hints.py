@@ -31,6 +31,8 @@ class Values:
     edges: tuple[float, ...] = ()
     keys: tuple[int | float | str, ...] = ()
     words: bool = False  # the model splits a text into keys
+    any_below: bool = False  # of ids: the model itself keeps smaller numbers within the table, by a clip or a modulo
+    any_above: bool = False
 
     @property
     def names_entries(self) -> bool:

@@ -33,6 +33,17 @@ def test_each_table_has_its_own_columns() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("below", "above", "ends"), [(True, True, (0, 177)), (False, True, (-3, 177)), (True, False, (0, 500))]
+)
+def test_numbers_that_the_model_keeps_within_the_table_are_not_outside(
+    below: bool, above: bool, ends: tuple[int, int]
+) -> None:
+    kept = InputHint((Values("ids", "178 rows of e", None, 0, 178, any_below=below, any_above=above),))
+    (ids,) = found("x", kept, np.array([[5, -3], [500, 7]], np.int32), 0)
+    assert (ids.smallest, ids.largest) == ends
+
+
 def test_entries_of_tables_have_no_scale() -> None:
     x = np.random.default_rng(0).uniform(0, 1, (30, 3)).astype(np.float32)
     x[:, 0] = np.arange(30) * 1000

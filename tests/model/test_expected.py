@@ -106,6 +106,48 @@ def test_the_way_to_a_table_is_followed(tf: Any, module: Made, take: Any, expect
     assert ids(hints["x"]) == expected
 
 
+@pytest.mark.parametrize(
+    ("take", "below", "above"),
+    [
+        (lambda tf, x: x, False, False),
+        (lambda tf, x: x % 7, True, True),
+        (lambda tf, x: x % 8, True, False),
+        (lambda tf, x: x % 6 + 1, True, True),
+        (lambda tf, x: tf.math.floormod(x, -7) + 6, True, True),
+        (lambda tf, x: tf.raw_ops.TruncateMod(x=x, y=7), False, True),
+        (lambda tf, x: tf.clip_by_value(x, 0, 6), True, True),
+        (lambda tf, x: tf.clip_by_value(x, -1, 6), False, True),
+        (lambda tf, x: tf.minimum(x, 6), False, True),
+        (lambda tf, x: tf.minimum(x, 7), False, False),
+        (lambda tf, x: tf.maximum(x, 0), True, False),
+        (lambda tf, x: tf.maximum(tf.minimum(x, 6), 0), True, True),
+        (lambda tf, x: 6 - tf.maximum(x, 0), True, False),
+        (lambda tf, x: 6 - tf.minimum(x, 6), False, True),
+        (lambda tf, x: tf.where(x < 7, x, 0), True, True),
+        (lambda tf, x: tf.where(x < 0, x + 7, x), False, False),
+        (lambda tf, x: tf.cast(tf.cast(x, tf.bool), tf.int32), True, True),
+        (lambda tf, x: tf.cast(tf.cast(x, tf.int8), tf.int32), False, False),
+        (lambda tf, x: tf.cast(tf.cast(x, tf.int64), tf.int32), False, False),
+        (lambda tf, x: tf.cast(tf.cast(x, tf.uint8), tf.int32) // 64, None, None),
+        (lambda tf, x: tf.cast(tf.math.floormod(tf.cast(x, tf.float32), 1.0) * 7, tf.int32), True, True),
+        (lambda tf, x: tf.abs(x), None, None),
+    ],
+)  # fmt: skip
+def test_numbers_that_the_model_keeps_within_the_table_are_known(
+    tf: Any, module: Made, take: Any, below: bool | None, above: bool | None
+) -> None:
+    table = tf.Variable(np.ones((7, 2), np.float32))
+    hints = module(lambda x: {"y": tf.gather(table, take(tf, x))}, x=([None, 4], tf.int32))
+    found = {(values.any_below, values.any_above) for values in hints["x"].values} if hints else set()
+    assert found == (set() if below is None else {(below, above)})
+
+
+def test_a_number_is_valid_if_it_is_for_all_tables(tf: Any, module: Made) -> None:
+    large, small = (tf.Variable(np.ones((rows, 2), np.float32)) for rows in (20, 7))
+    both = module(lambda x: {"y": tf.gather(large, x) + tf.gather(small, x % 7)}, x=([None, 4], tf.int32))
+    assert {(v.low, v.high, v.any_below, v.any_above) for v in both["x"].values} == {(0, 20, False, False)}
+
+
 def test_places_of_several_axes_have_a_range_for_each(tf: Any, module: Made) -> None:
     table = tf.Variable(np.ones((30, 5, 2), np.float32))
     hints = module(lambda x: {"y": tf.gather_nd(table, x)}, x=([None, 7, 2], tf.int32))

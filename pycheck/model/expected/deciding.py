@@ -74,14 +74,16 @@ def _best(facts: list[Fact]) -> Fact | None:
 def _together(facts: list[Fact]) -> Fact:
     """Return a range that is valid for all tables.
 
-    If two halves of a vocabulary have separate ranges, one of these.
+    If two halves of a vocabulary have separate ranges, one of these. Any number is valid if it is for all tables.
     """
+    below, above = (all(getattr(fact, side) for fact in facts) for side in ("any_below", "any_above"))
     strict = [fact for fact in facts if not fact.guarded] or facts
     low, high = max(fact.low for fact in strict), min(fact.high for fact in strict)
     if low < high:
         smallest = next(fact for fact in strict if fact.high == high)
-        return replace(smallest, low=low, high=high)
-    return replace(strict[0], low=min(f.low for f in strict), high=max(f.high for f in strict))
+        return replace(smallest, low=low, high=high, any_below=below, any_above=above)
+    low, high = min(fact.low for fact in strict), max(fact.high for fact in strict)
+    return replace(strict[0], low=low, high=high, any_below=below, any_above=above)
 
 
 def _values(fact: Fact, spec: TensorSpec) -> Values:
@@ -90,7 +92,7 @@ def _values(fact: Fact, spec: TensorSpec) -> Values:
         return _interval(fact.reason, fact.low, fact.high, whole)
     return Values(
         fact.kind, fact.reason, None, float(fact.low), float(fact.high), edges=fact.edges, keys=fact.keys,
-        words=fact.words,
+        words=fact.words, any_below=fact.any_below, any_above=fact.any_above,
     )  # fmt: skip
 
 

@@ -14,7 +14,10 @@ MOST_COLUMNS = 4096
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """``scale * x + offset`` of the elements x of an input, or of one column of it; clipped to `low` and `high`."""
+    """``scale * x + offset`` of the elements x of an input, or of one column of it; clipped to `low` and `high`.
+
+    `smallest` and `largest` are the bounds of the value itself, infinite without a clip, a modulo or a narrow integer.
+    """
 
     input: str
     column: int | None
@@ -23,12 +26,26 @@ class Origin:
     low: float = -math.inf
     high: float = math.inf
     split: bool = False  # a text that was split into words
-    guarded: bool = False  # after a clip, a modulo or a selection, any number is valid
+    smallest: float = -math.inf
+    largest: float = math.inf
+    guarded: bool = False  # after a clip, a modulo or a selection
+    selected: bool = False  # after a selection, which may replace any number
 
     @property
     def is_plain(self) -> bool:
         """Tell whether the values are unchanged values of the input."""
         return self.scale == 1 and self.offset == 0
+
+    def mapped(self, scale: float, offset: float) -> Origin:
+        """Return the origin of ``scale * value + offset``; the scale is not 0."""
+        smallest, largest = sorted((self.smallest * scale + offset, self.largest * scale + offset))
+        return replace(
+            self, scale=self.scale * scale, offset=self.offset * scale + offset, smallest=smallest, largest=largest
+        )
+
+    def within(self, smallest: float, largest: float) -> Origin:
+        """Return the origin of a value that an operation keeps within these bounds."""
+        return replace(self, smallest=max(self.smallest, smallest), largest=min(self.largest, largest))
 
     def inverse(self, value: float) -> float:
         """Return the x that is mapped to this value."""

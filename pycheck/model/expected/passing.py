@@ -13,6 +13,9 @@ from ...graphdef.skeleton import Place
 from ...types import Array
 from .flows import Flow, Origin, along, union
 
+#: A remainder is smaller than its divisor, also if it is not a whole number.
+_BELOW_ONE = 1 - 1e-9
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -56,6 +59,23 @@ def _same(step: Step) -> Passed:
     return [step.first] * len(step.op.outputs)
 
 
+def _cast(step: Step) -> Passed:
+    """Bound the values of a narrower integer, in which larger ones wrap around, and those of a boolean."""
+    given, wanted = step.op.inputs[0].dtype, step.op.outputs[0].dtype
+    if wanted.is_bool:
+        return [step.first.each(lambda origin, _: replace(origin, smallest=0.0, largest=1.0))]
+    if not given.is_integer or not wanted.is_integer:
+        return _same(step)
+    low, high = float(wanted.min), float(wanted.max)
+
+    def wrapped(origin: Origin) -> Origin:
+        low_most, high_most = max(origin.smallest, given.min), min(origin.largest, given.max)
+        fits = low <= low_most and high_most <= high
+        return origin if fits else replace(origin, smallest=low, largest=high)
+
+    return [step.first.each(lambda origin, _: wrapped(origin))]
+
+
 def _mixed(step: Step) -> Passed:
     return [step.first.mixed()] * len(step.op.outputs)
 
@@ -66,7 +86,11 @@ def _choice(step: Step) -> Passed | None:
     if both is None:  # the values only select
         return None
     guarded = len(branches) < len(step.flows) - 1
-    return [both.each(lambda origin, _: replace(origin, guarded=origin.guarded or guarded))]
+    return [both.each(lambda origin, _: _selected(origin) if guarded else origin)]
+
+
+def _selected(origin: Origin) -> Origin:
+    return replace(origin, guarded=True, selected=True)
 
 
 def _affine(combine: Callable[[Origin, float, bool], Origin | None]) -> _Rule:
@@ -91,7 +115,7 @@ def _affine(combine: Callable[[Origin, float, bool], Origin | None]) -> _Rule:
 
 
 def _times(origin: Origin, value: float, _first: bool) -> Origin | None:
-    return replace(origin, scale=origin.scale * value, offset=origin.offset * value) if value else None
+    return origin.mapped(value, 0.0) if value else None
 
 
 def _divided(origin: Origin, value: float, first: bool) -> Origin | None:
@@ -99,17 +123,28 @@ def _divided(origin: Origin, value: float, first: bool) -> Origin | None:
 
 
 def _plus(origin: Origin, value: float, _first: bool) -> Origin:
-    return replace(origin, offset=origin.offset + value)
+    return origin.mapped(1.0, value)
 
 
 def _minus(origin: Origin, value: float, first: bool) -> Origin | None:
-    if first:
-        return replace(origin, offset=origin.offset - value)
-    return replace(origin, scale=-origin.scale, offset=value - origin.offset)
+    return origin.mapped(1.0, -value) if first else origin.mapped(-1.0, value)
 
 
-def _modulo(origin: Origin, _value: float, first: bool) -> Origin | None:
-    return replace(origin, guarded=True) if first else None
+def _modulo(origin: Origin, value: float, first: bool) -> Origin | None:
+    """Bound a remainder, which has the sign of the divisor, and is nearer to 0."""
+    if not first or not value:
+        return None
+    smallest, largest = sorted((0.0, value * _BELOW_ONE))
+    return replace(origin, guarded=True, smallest=smallest, largest=largest)
+
+
+def _truncated_modulo(origin: Origin, value: float, first: bool) -> Origin | None:
+    """Bound a remainder that has the sign of the dividend."""
+    if not first or not value:
+        return None
+    most = abs(value) * _BELOW_ONE
+    smallest, largest = 0.0 if origin.smallest >= 0 else -most, 0.0 if origin.largest <= 0 else most
+    return replace(origin, guarded=True, smallest=smallest, largest=largest)
 
 
 def _at_most(origin: Origin, value: float, _first: bool) -> Origin:
@@ -122,7 +157,7 @@ def _at_least(origin: Origin, value: float, _first: bool) -> Origin:
 
 def _clipped(origin: Origin, low: float, high: float) -> Origin:
     ends = sorted((origin.inverse(low), origin.inverse(high)))
-    return replace(origin, low=max(origin.low, ends[0]), high=min(origin.high, ends[1]), guarded=True)
+    return replace(origin, low=max(origin.low, ends[0]), high=min(origin.high, ends[1]), guarded=True).within(low, high)
 
 
 def _clip(step: Step) -> Passed | None:
@@ -133,7 +168,7 @@ def _clip(step: Step) -> Passed | None:
 
 
 def _negated(step: Step) -> Passed:
-    return [step.first.each(lambda origin, _: replace(origin, scale=-origin.scale, offset=-origin.offset))]
+    return [step.first.each(lambda origin, _: origin.mapped(-1.0, 0.0))]
 
 
 # --- places
@@ -325,13 +360,14 @@ def _broadcast(step: Step) -> Passed:
 _RULES: Mapping[str, _Rule] = {
     **dict.fromkeys(
         (
-            "Cast", "Identity", "StopGradient", "PreventGradient", "Snapshot", "CheckNumerics", "Floor",
+            "Identity", "StopGradient", "PreventGradient", "Snapshot", "CheckNumerics", "Floor",
             "Round", "Rint", "Ceil", "EnsureShape", "PlaceholderWithDefault", "Enter", "Exit", "NextIteration",
             "Switch", "TensorListFromTensor", "AsString", "StringLower", "StringUpper", "StringStrip", "RegexReplace",
             "StaticRegexReplace",
         ),
         _same,
     ),
+    "Cast": _cast,
     **dict.fromkeys(("Merge",), _mixed),
     **dict.fromkeys(("TensorArrayScatterV3", "TensorArrayWriteV3"), _last_operand),
     **dict.fromkeys(("TensorListGetItem", "TensorArrayReadV3"), _item),
@@ -340,7 +376,8 @@ _RULES: Mapping[str, _Rule] = {
     **dict.fromkeys(("RealDiv", "Div", "DivNoNan"), _affine(_divided)),
     **dict.fromkeys(("Add", "AddV2", "BiasAdd"), _affine(_plus)),
     "Sub": _affine(_minus),
-    **dict.fromkeys(("FloorMod", "Mod"), _affine(_modulo)),
+    "FloorMod": _affine(_modulo),
+    **dict.fromkeys(("Mod", "TruncateMod"), _affine(_truncated_modulo)),
     "Minimum": _affine(_at_most),
     "Maximum": _affine(_at_least),
     "ClipByValue": _clip,

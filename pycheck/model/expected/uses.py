@@ -33,6 +33,8 @@ class Fact:
     scale: float = 1.0
     offset: float = 0.0
     guarded: bool = False
+    any_below: bool = False  # of ids: the model itself keeps smaller numbers within the table
+    any_above: bool = False
     edges: tuple[float, ...] = ()
     keys: tuple[int | float | str, ...] = ()
     words: bool = False
@@ -63,7 +65,10 @@ def _ids(cell: Cell, size: int, reason: str) -> Iterator[Fact]:
         ends = sorted((origin.inverse(0), origin.inverse(size - 1)))
         low, high = math.ceil(ends[0] - 1e-6), math.floor(ends[1] + 1e-6) + 1
         if low < high and abs(low) < 2**53 and high < 2**53:
-            yield Fact("ids", "", None, reason, low, high).about(origin)
+            below, above = origin.selected or origin.smallest > -1, origin.selected or origin.largest < size
+            if origin.scale < 0:
+                below, above = above, below
+            yield Fact("ids", "", None, reason, low, high, any_below=below, any_above=above).about(origin)
 
 
 def _gather(step: Step, named: Namer) -> Iterator[Fact]:
