@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..model.evidence import layers_of
 from ..runtimes.browser.training import seen
 from ..types import NATIVE_FLOAT32, NATIVE_FLOAT64, Array, GradientComparison, RuntimeId, TrainingCurves
 from .measure import CurveBuilder, Floor, Observed
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 #: The most trainings with moved weights. Where two ways are equally likely, all decide alike in 1 of 256 cases.
 _TRAININGS = 8
+_RELUS = frozenset({"relu", "relu6", "leaky_relu", "ReLU", "LeakyReLU", "PReLU", "ThresholdedReLU"})
+_MOST_NAMED = 5
 
 Steps = Sequence[Observed]
 
@@ -123,7 +126,24 @@ def _settled(
         gradients += rows[runtime]
         notes.append(
             f"{runtime}: roundoff decides this training from step {parted.step} on, at the gradient of {parted.name}: "
-            "Python differs as much when each weight is moved by one roundoff, because a ReLU is near 0 or a max "
-            "pooling has two nearly equal values"
+            f"Python differs as much when each weight is moved by one roundoff; {_jumps(outcome.ready.single.model)}"
         )
     return replace(outcome, curves=curves, gradients=tuple(gradients), notes=(*outcome.notes, *notes))
+
+
+def _jumps(model: Any) -> str:
+    """Say which layers have a gradient that jumps; that roundoff grows if none is known."""
+    relus, pools = [], []
+    for layer in layers_of(model):
+        if _RELUS.intersection((type(layer).__name__, getattr(getattr(layer, "activation", None), "__name__", ""))):
+            relus.append(str(layer.name))
+        elif "MaxPool" in type(layer).__name__:
+            pools.append(str(layer.name))
+    where = [f"the input of a ReLU is near 0 ({_named(relus)})"] if relus else []
+    where += [f"two values of a max pooling are nearly equal ({_named(pools)})"] if pools else []
+    return f"the gradient jumps if {' or '.join(where)}" if where else "this training amplifies roundoff"
+
+
+def _named(layers: Sequence[str]) -> str:
+    more = f" and {len(layers) - _MOST_NAMED} more" if len(layers) > _MOST_NAMED else ""
+    return ", ".join(layers[:_MOST_NAMED]) + more

@@ -65,6 +65,30 @@ def test_a_gradient_that_jumps_by_roundoff_agrees_and_a_note_says_from_which_ste
     assert agreeing is not None and agreeing.parted is None
     assert all(row.passed for row in settled.gradients)
     assert "roundoff decides this training from step 0 on, at the gradient of hidden/kernel" in settled.notes[-1]
+    assert settled.notes[-1].endswith("; the gradient jumps if the input of a ReLU is near 0 (hidden)")
+
+
+@pytest.mark.parametrize(
+    ("layers", "told"),
+    [
+        ((), "this training amplifies roundoff"),
+        (("LSTM",), "this training amplifies roundoff"),
+        (
+            ("MaxPooling1D", "LeakyReLU"),
+            "input of a ReLU is near 0 (b) or two values of a max pooling are nearly equal (a)",
+        ),
+    ],
+)
+def test_only_layers_that_the_model_has_are_named(
+    outcome: Outcome, layers: Sequence[str], told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import keras
+
+    kinds = [getattr(keras.layers, kind) for kind in layers]
+    arguments = [(2,) if kind == "LSTM" else () for kind in layers]
+    made = [kind(*own, name=name) for kind, own, name in zip(kinds, arguments, "ab", strict=False)]
+    monkeypatch.setattr(outcome.ready.single, "model", keras.Sequential([keras.Input((4, 2)), *made]))
+    assert with_roundoff(of_page(outcome, decided_otherwise(outcome))).notes[-1].endswith(told)
 
 
 def test_a_gradient_that_is_wrong_where_nothing_jumps_does_not_agree(outcome: Outcome) -> None:
