@@ -168,6 +168,7 @@ CODES: Mapping[str, Code] = {
     "saturated-activation": Code("a saturated activation blocks the gradient", _WARNING, train=True),
     "optimizer-formula": Code("TF.js computes an optimizer with a different formula", _WARNING, train=True),
     "loss-formula": Code("TF.js computes a loss with a different formula", _WARNING, train=True),
+    "broken-gradient": Code("a gradient kernel of TF.js gives a wrong result", _ERROR, train=True),
     "clip-cannot-help": Code("gradient clipping cannot help: the NaN appears before it", _WARNING, train=True),
 }  # fmt: skip
 

@@ -46,6 +46,9 @@ def cures(setup: Setup, case: TrainingCase) -> Iterator[Cure]:
     yield from _of_loss(setup)
     yield from _of_model(setup, case)
     yield from _of_recipe(setup)
+    if "broken-gradient" in codes:
+        single = replace(setup, plan=replace(setup.plan, batch_size=1))
+        yield Cure("single-samples", "batches of one sample", "--batch-size 1", single)
 
 
 def _codes(case: TrainingCase) -> frozenset[str]:

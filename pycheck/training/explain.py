@@ -15,10 +15,11 @@ from .measure import Observed
 from .native import KERAS_EPSILON, Rules
 from .roundoff import judge
 from .setup import variant
+from .tfjs_gradients import resizing_layers
 from .tfjs_losses import tfjs_loss
 from .tfjs_optimizers import TfjsRule
 
-EPSILON, OPTIMIZER, LOSS = "epsilon", "optimizer", "loss"
+EPSILON, OPTIMIZER, LOSS, GRADIENT = "epsilon", "optimizer", "loss", "gradient"
 _LEFT = 0.05
 _LOSSES_WITH_EPSILON = (
     "binary_crossentropy", "categorical_crossentropy", "sparse_categorical_crossentropy", "kl_divergence", "poisson",
@@ -45,14 +46,17 @@ class Explainer:
         if curves.parted is None or runtime not in self._outcome.trajectories:
             return None
         epsilon, before = self._outcome.epsilons.get(runtime, KERAS_EPSILON), _share(curves)
-        for causes in self._candidates(epsilon):
+        plan = self._outcome.ready.setup.plan
+        resized = resizing_layers(self._outcome.ready.single.model, runtime, min(plan.batch_size, plan.sample_count))
+        for causes in self._candidates(epsilon, bool(resized)):
             after = _share(self._against(runtime, self._train(causes, epsilon)))
             if after <= max(1.0, _LEFT * before):
-                return Explanation(runtime, causes, epsilon, curves.parted.step, before, after)
+                layers = resized if GRADIENT in causes else {}
+                return Explanation(runtime, causes, epsilon, curves.parted.step, before, after, layers)
         return None
 
-    def _candidates(self, epsilon: float) -> Iterator[Causes]:
-        """Yield combinations of properties in which TF.js may differ: one, two or three at a time."""
+    def _candidates(self, epsilon: float, resizes: bool) -> Iterator[Causes]:
+        """Yield combinations of properties in which TF.js may differ, the smallest first."""
         recipe = self._outcome.ready.setup.recipe
         loss, adaptive = recipe.loss, recipe.optimizer.name not in ("sgd", "momentum")
         named = not loss.program and not loss.from_logits
@@ -60,6 +64,7 @@ class Explainer:
             EPSILON: abs(epsilon - KERAS_EPSILON) > 1e-9
             and ((adaptive and recipe.optimizer.epsilon is None) or (named and loss.name in _LOSSES_WITH_EPSILON)),
             OPTIMIZER: adaptive,
+            GRADIENT: resizes,
             LOSS: (named and tfjs_loss(loss.name, epsilon) is not None) or "abs" in loss.program,
         }
         respects = [name for name, possible in known.items() if possible]
@@ -69,11 +74,13 @@ class Explainer:
     def _rules(self, causes: Causes, epsilon: float) -> Rules:
         recipe = self._outcome.ready.setup.recipe
         own = epsilon if EPSILON in causes else KERAS_EPSILON
+        is_wrong = GRADIENT in causes
         in_loss = own if EPSILON in causes and recipe.loss.name in _LOSSES_WITH_EPSILON else None
         if OPTIMIZER in causes:
-            return Rules(in_loss, LOSS in causes, TfjsRule(recipe.optimizer, own))
+            return Rules(in_loss, LOSS in causes, TfjsRule(recipe.optimizer, own), resize_gradient=is_wrong)
         given = recipe.optimizer.name in ("sgd", "momentum") or recipe.optimizer.epsilon is not None
-        return Rules(in_loss, LOSS in causes, optimizer_epsilon=own if EPSILON in causes and not given else None)
+        of_optimizer = own if EPSILON in causes and not given else None
+        return Rules(in_loss, LOSS in causes, optimizer_epsilon=of_optimizer, resize_gradient=is_wrong)
 
     def _train(self, causes: Causes, epsilon: float) -> list[Observed]:
         """Train native:float64 with these properties of TF.js, until its loss is not finite."""

@@ -13,6 +13,7 @@ from ..types import Array, Tensors
 from .formula import evaluate
 from .keras_models import library_of, named_variables
 from .recipe import Optimizer, Recipe
+from .tfjs_gradients import compute_as_tfjs
 from .tfjs_losses import absolute, tfjs_loss
 from .tfjs_optimizers import TfjsRule
 
@@ -42,13 +43,15 @@ class Rules:
     """Rules of TF.js that the trainer uses instead of Keras's, to explain a difference.
 
     `epsilon` replaces Keras's 1e-7 in the loss, `optimizer_epsilon` in the optimizer. With `tfjs_loss` the loss has
-    TF.js's formula, and `rule` is an optimizer with TF.js's formula.
+    TF.js's formula, and `rule` is an optimizer with TF.js's formula. With `resize_gradient` the gradient of a resize is
+    that of TF.js's kernel.
     """
 
     epsilon: float | None = None
     tfjs_loss: bool = False
     rule: TfjsRule | None = None
     optimizer_epsilon: float | None = None
+    resize_gradient: bool = False
 
 
 class NativeTrainer:
@@ -63,6 +66,8 @@ class NativeTrainer:
         self._recipe = recipe
         self._rules = rules or Rules()
         self._library = library_of(model)
+        if self._rules.resize_gradient:
+            compute_as_tfjs(model)
         named = named_variables(model)
         trainable = {id(variable) for variable in model.trainable_weights}
         floats = [entry for entry in named if "float" in str(_dtype(entry[2]))]

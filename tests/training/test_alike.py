@@ -93,6 +93,42 @@ def test_an_optimizer_of_another_formula_is_explained_by_that_formula(
     assert (cause in trained.codes) == (cause is not None)
 
 
+def upsampled(name: str, **arguments: Any) -> tuple[Any, Any, Any]:
+    """A model that enlarges what a convolution gives."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+    sizes = (6, 5) if name.endswith("2D") else (6,)
+    convolution = getattr(keras.layers, name.replace("UpSampling", "Conv"))
+    layers = [convolution(3, 3, padding="same", name="conv"), getattr(keras.layers, name)(name="larger", **arguments)]
+    model = keras.Sequential([keras.Input((*sizes, 2)), *layers, convolution(1, 3, name="out")])
+    y = np.random.default_rng(1).normal(size=(4, *(2 * size - 2 for size in sizes), 1)).astype(np.float32)
+    return model, np.random.default_rng(0).normal(size=(4, *sizes, 2)).astype(np.float32), y
+
+
+@pytest.mark.parametrize("name", ["UpSampling2D", "UpSampling1D"])
+def test_a_gradient_that_the_cpu_reads_from_other_samples_is_explained_by_its_kernel(wide_lab: Lab, name: str) -> None:
+    trained = wide_lab.train(*upsampled(name), optimizer="sgd:0.01", loss="mse", steps=3, batch_size=4)
+    (found,) = [finding for finding in trained.report.findings if finding.code == "broken-gradient"]
+    assert list(map(str, found.runtimes)) == ["chromium:cpu"]
+    assert f"ResizeNearestNeighborGrad computes a wrong gradient for larger ({name})" in found.summary
+    assert found.evidence["share_after"] < 1 < 1000 < found.evidence["share_before"]
+    training = trained.report.training
+    assert training is not None
+    assert {str(curves.runtime): curves.parted is None for curves in training.curves}["chromium:webgl"]
+
+
+def test_batches_of_one_sample_have_the_right_gradient(lab: Lab) -> None:
+    model, x, y = upsampled("UpSampling2D")
+    trained = lab.train(model, x, y, optimizer="sgd:0.01", loss="mse", steps=3, batch_size=4, try_remedies=True)
+    training = trained.report.training
+    assert training is not None
+    (trial,) = [trial for trial in training.cures if trial.name == "single-samples"]
+    assert trial.worked and trial.option == "--batch-size 1"
+    again = lab.train(model, x, y, optimizer="sgd:0.01", loss="mse", steps=3, batch_size=1)
+    assert again.report.passed and "broken-gradient" not in again.codes
+
+
 def test_the_epsilon_of_webgl_explains_what_it_does_and_one_epsilon_for_both_cures_it(wide_lab: Lab) -> None:
     model, x, y = regression()
     trained = wide_lab.train(model, x, y, optimizer="rmsprop:0.01", loss="mse", steps=12)

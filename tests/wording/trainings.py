@@ -98,7 +98,8 @@ def origin(op: str, phase: str = "forward", layer: str | None = None, of: str | 
 
 def explained(cause: str, loss: str = "mse", optimizer: str = "adam") -> tuple[Finding, ...]:
     parted = replace(curves(WEBGL, 2.0, 1.1, 0.6), parted=TrainingMoment(1, "gradient", "dense/kernel"))
-    found = Explanation(WEBGL, tuple(cause.split()), 1e-4, 1, 37.2, 0.4)
+    layers = {"larger": "UpSampling2D"} if "gradient" in cause else {}
+    found = Explanation(WEBGL, tuple(cause.split()), 1e-4, 1, 37.2, 0.4, layers)
     evidence = TrainingEvidence(optimizer, 0.01, explanations=(found,))
     return training(GOOD, parted, loss=loss, optimizer=optimizer, evidence=evidence)
 
@@ -171,6 +172,7 @@ OF_TRAININGS: dict[str, Callable[[], tuple[Finding, ...]]] = {
     "an epsilon": lambda: explained("epsilon"),
     "an epsilon that cannot be set": lambda: explained("epsilon", optimizer="adagrad"),
     "an optimizer": lambda: (*explained("optimizer epsilon"), *explained("optimizer", optimizer="adadelta")),
+    "a gradient": lambda: explained("gradient"),
     **{
         f"the loss {loss}": lambda loss=loss: explained("loss", loss)  # type: ignore[misc]
         for loss in ("binary_crossentropy", "kl_divergence", "cosine_similarity", "hinge", "categorical_hinge", "mae")

@@ -93,7 +93,7 @@ def drift(case: TrainingCase) -> Iterator[Finding]:
 
 
 def explained(case: TrainingCase) -> Iterator[Finding]:
-    """Find epsilon-mismatch, optimizer-formula, loss-formula: Python with TF.js's formula agrees with TF.js."""
+    """Find epsilon-mismatch, optimizer-formula, loss-formula, broken-gradient: Python that computes so agrees too."""
     for cause, code in CODE_OF_CAUSE.items():
         found = [e for e in case.evidence.explanations if cause in e.causes]
         if not found:
@@ -102,15 +102,15 @@ def explained(case: TrainingCase) -> Iterator[Finding]:
         others = sorted({other for e in found for other in e.codes if other != code})
         together = f" (together with {listed(others)})" if others else ""
         what, advice = _told(cause, case, found[0])
-        noun = "epsilon" if cause == "epsilon" else "formula"
+        noun = cause if cause in ("epsilon", "gradient") else "formula"
         yield finding(
-            code, Severity.WARNING, runtimes=[e.runtime for e in found],
+            code, Severity.ERROR if cause == "gradient" else Severity.WARNING, runtimes=[e.runtime for e in found],
             summary=f"{listed([e.runtime for e in found])}: {what}. With TF.js's {noun} in Python{together}, the "
             f"error falls from {number(before)} to {number(after)} times the limit.",
             advice=advice,
             evidence={
                 "epsilon": found[0].epsilon, "share_before": before,
-                "share_after": after, "together_with": others,
+                "share_after": after, "together_with": others, "layers": list(found[0].layers),
             },
         )  # fmt: skip
 
@@ -127,6 +127,13 @@ def _told(cause: str, case: TrainingCase, found: Explanation) -> tuple[str, str]
         return f"TF.js computes {name} with a different formula than Keras", f"{effect} See docs/training.md."
     if cause == "loss":
         return f"TF.js computes {loss} with a different formula than Keras: {_loss_formula(loss)}", _loss_advice(loss)
+    if cause == "gradient":
+        layers = listed([f"{name} ({kind})" for name, kind in found.layers.items()])
+        return (
+            f"TF.js's cpu kernel ResizeNearestNeighborGrad computes a wrong gradient for {layers}, because it reads "
+            "the gradients of other samples of the batch",
+            "Train on webgl or webgpu, whose kernels are right, or with one sample a batch: --batch-size 1.",
+        )
     settable = name not in ("sgd", "momentum", "adagrad")
     return (
         f"the epsilon of {name} or of the loss is {number(found.epsilon)} in TF.js and 1e-7 in Keras",

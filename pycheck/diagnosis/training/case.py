@@ -29,14 +29,16 @@ SATURATED = 0.5
 #: The respects in which TF.js may differ from Keras, with the code of each.
 CODE_OF_CAUSE: Mapping[str, str] = {
     "epsilon": "epsilon-mismatch", "optimizer": "optimizer-formula", "loss": "loss-formula",
+    "gradient": "broken-gradient",
 }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The changes that made Python agree with TF.js: "epsilon", and the formulas of "optimizer" and "loss".
+    """The changes that made Python agree with TF.js: "epsilon", the formulas of "optimizer" and "loss", "gradient".
 
-    `before` and `after` are the largest shares of the limit.
+    `before` and `after` are the largest shares of the limit. `layers` are those whose gradient TF.js computes wrong,
+    with their classes.
     """
 
     runtime: RuntimeId
@@ -45,6 +47,7 @@ class Explanation:
     step: int
     before: float
     after: float
+    layers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def codes(self) -> tuple[str, ...]:
