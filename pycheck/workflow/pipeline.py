@@ -157,7 +157,8 @@ class Workbench:
             self.opened(model, options, observe, inputs=inputs, keeps_open=True, prepares_trace=True) as run,
             as_inputs(run.setting, inputs) as given,
         ):
-            compared = await traced(await compared_from(run, given), set(options.runtimes), only_failed=False)
+            runtimes = set(run.setting.options.runtimes)  # those of LiteRT.js for a .tflite file
+            compared = await traced(await compared_from(run, given), runtimes, only_failed=False)
             if options.bundle:
                 compared = await bundled(compared, options.bundle)
             report = (await self._with_remedies(run, compared)).report

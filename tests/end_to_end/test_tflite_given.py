@@ -210,3 +210,9 @@ def test_no_operation_is_blamed_whose_nan_python_itself_computes_in_two_ways(edg
     assert "only without XNNPACK" in masked.summary
     (found,) = [finding for finding in report.findings if finding.code == "accumulated-drift"]
     assert found.evidence["because"] == "kernels" and maximum.name in found.summary
+
+
+def test_a_trace_of_a_file_needs_no_named_runtimes(edges: Path) -> None:
+    trace = session.trace(edges, {"x": EDGES}).trace
+    assert trace is not None
+    assert {str(result.runtime) for point in trace.points for result in point.results} >= {WASM}
