@@ -123,6 +123,7 @@ FLOATS: dict[str, Function] = {
     "squeeze": lambda x: tf.squeeze(x[:, tf.newaxis, :, :, tf.newaxis], [-1, 1]),
     "stack": lambda x: tf.stack([x, x * 2], -1),
     "top_k": lambda x: tf.nn.top_k(x, 3)[1],
+    "truncatediv": lambda x: tf.truncatediv(x, 0.7),
     "truncatemod": lambda x: tf.truncatemod(x, 0.7),
     "unstack": lambda x: tf.unstack(x, axis=-1)[3],
     "where": lambda x: tf.where(x > 0),
@@ -145,6 +146,11 @@ INTEGERS: dict[str, Function] = {
     "max, over a middle axis": lambda x: tf.reduce_max(x, 1, keepdims=True),
     "sum, over the first axes": lambda x: tf.reduce_sum(x, [0, 1]),
     "tile": lambda x: tf.tile(x, [1, 2, 3]),
+    "truncatediv of the largest integers": lambda x: tf.truncatediv(
+        tf.constant([-(2**31), 2**31 - 1, -(2**31) + 1, -(2**31), 7]) + tf.minimum(x, 0),
+        tf.constant([3, -2, 2**31 - 1, -(2**31), -(2**31)]),
+    ),
+    "truncatediv": lambda x: tf.truncatediv(x * 7 - 20, tf.constant([3, -3, 7, -7, 1])),
     "transpose": lambda x: tf.transpose(x, [2, 0, 1]),
     "bincount": lambda x: tf.math.bincount(x[:, 0], minlength=6, maxlength=6, axis=-1),
     "bincount, binary": lambda x: tf.math.bincount(x[:, 0], minlength=6, maxlength=6, axis=-1, binary_output=True),
@@ -196,7 +202,7 @@ VOLUMES: dict[str, Function] = {
 
 GROUPS: dict[str, Group] = {
     "floats": Group((4, 5), tf.float32, FLOATS, cpu_only=("fft",)),
-    "integers": Group((4, 5), tf.int32, INTEGERS),
+    "integers": Group((4, 5), tf.int32, INTEGERS, cpu_only=("truncatediv of the largest integers",)),
     "images": Group((6, 6, 3), tf.float32, IMAGES),
     "volumes": Group((5, 6, 4, 3), tf.float32, VOLUMES),
 }

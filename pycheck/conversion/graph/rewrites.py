@@ -136,6 +136,20 @@ def _truncated_mod(_: Site, inputs: Sequence[Any]) -> Any:
     return tf.sign(x) * tf.math.floormod(tf.abs(x), tf.abs(y))
 
 
+def _truncated_div(_: Site, inputs: Sequence[Any]) -> Any:
+    """Divide towards zero.
+
+    Of integers, FloorDiv is one too small if it is negative and has a remainder. The remainder is not that of FloorMod,
+    which WebGL computes from a rounded quotient, and no operand is negated, because -(-2^31) has no int32.
+    """
+    x, y = inputs
+    if not x.dtype.is_integer:
+        quotient = x / y
+        return tf.where(quotient < 0, tf.math.ceil(quotient), tf.floor(quotient))
+    below = tf.math.floordiv(x, y)
+    return tf.where(tf.logical_and(below < 0, tf.not_equal(below * y, x)), below + 1, below)
+
+
 def _eye(rows: Any, columns: Any) -> Any:
     return tf.equal(tf.range(rows)[:, tf.newaxis], tf.range(columns))
 
@@ -212,6 +226,11 @@ REWRITES: Mapping[str, Rewrite] = {
         lambda _, inputs: inputs[0] - tf.scatter_nd(inputs[1], inputs[2], tf.shape(inputs[0])),
         "tensor - ScatterNd",
         "sums of repeated indices may round differently",
+    ),
+    "TruncateDiv": Rewrite(
+        _truncated_div,
+        "FloorDiv, plus 1 if it is negative and has a remainder; of floats Ceil or Floor of x / y",
+        "exact of integers up to 2^24, and on cpu of all; of floats the same formula as TensorFlow's",
     ),
     "TruncateMod": Rewrite(_truncated_mod, "sign(x) FloorMod(|x|, |y|)", "exact"),
     "Xdivy": Rewrite(_zero_if_zero(0, tf.divide), "0 where x = 0, else x / y", _EXACT),
