@@ -63,3 +63,15 @@ def test_indices_of_a_table_are_known(tmp_path: Path) -> None:
     convert_litert(source, tmp_path / "lite", {"tokens": (1, 5)})
     hint = load(identify(tmp_path / "lite" / "model.tflite")).input_hints["tokens"]
     assert [(values.kind, values.low, values.high) for values in hint.values] == [("ids", 0, 20)]
+
+
+@pytest.mark.real
+def test_numbers_that_a_selection_replaces_are_no_indices(tmp_path: Path) -> None:
+    import keras
+
+    from pycheck.conversion import convert_litert
+
+    tokens = keras.Input((5,), name="tokens", dtype="int32")
+    known = keras.ops.where(tokens < 20, tokens, 0)
+    convert_litert(load(keras.Model(tokens, keras.layers.Embedding(20, 8)(known))), tmp_path, {"tokens": (1, 5)})
+    assert load(identify(tmp_path / "model.tflite")).input_hints == {}
