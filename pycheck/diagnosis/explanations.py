@@ -177,7 +177,7 @@ def _amplifies_roundoff(s: Place) -> bool:
     c = s.comparison
     if c is None or not c.noise_floor or not c.noise_floor_rms:
         return False
-    return c.noise_floor >= (c.max_abs_error or 0.0) or c.noise_floor_rms >= (c.rms_error or 0.0)
+    return c.noise_floor >= (c.max_abs_error or 0.0) and c.noise_floor_rms >= (c.rms_error or 0.0)
 
 
 def _spreads_nan(s: Place) -> bool:

@@ -47,7 +47,6 @@ def _misread(call: Any) -> Any:
     def resized(inputs: Any) -> Any:
         own = tf.size(inputs[0])
 
-        @tf.custom_gradient  # type: ignore[untyped-decorator]
         def read(value: Any) -> Any:
             def gradient(dy: Any) -> Any:
                 samples, size = tf.shape(dy)[0], tf.size(dy[0])
@@ -56,6 +55,6 @@ def _misread(call: Any) -> Any:
 
             return tf.identity(value), gradient
 
-        return read(call(inputs))
+        return tf.custom_gradient(read)(call(inputs))
 
     return resized

@@ -59,18 +59,20 @@ def test_a_first_compare_is_told_to_import_tensorflow(tmp_path: Path) -> None:
     assert told[-1].split()[:2] == ["imported", "tensorflow"]
 
 
-def test_help_imports_neither_tensorflow_nor_playwright() -> None:
-    code = "import sys; from pycheck.cli.main import run; run(['compare', '--help']); print(*sorted(sys.modules))"
+def _imported_by(code: str) -> set[str]:
+    code = f"import sys; {code}; print(*sorted(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    imported = set(done.stdout.splitlines()[-1].split())
+    return set(done.stdout.splitlines()[-1].split())
+
+
+def test_help_imports_neither_tensorflow_nor_playwright() -> None:
+    imported = _imported_by("from pycheck.cli.main import run; run(['compare', '--help'])")
     assert "pycheck.cli.commands" in imported
     assert not {"tensorflow", "keras", "playwright", "aiohttp"} & imported
 
 
 def test_a_run_imports_the_descriptions_of_preprocessing_only_for_files() -> None:
-    code = "import sys, pycheck.workflow.pipeline; print(*sorted(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    imported = set(done.stdout.splitlines()[-1].split())
+    imported = _imported_by("import pycheck.workflow.pipeline")
     assert "pycheck.workflow.files.comparing" in imported
     assert not {"pycheck.preprocessing", "tensorflow", "keras", "playwright"} & imported
 
