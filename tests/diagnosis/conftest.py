@@ -90,16 +90,20 @@ def found_source(
     given: float,
     *,
     beside: float = 1.0,
+    given_beside: float | None = None,
     bits: int = 32,
     dtype: str = "f4",
     runtime: RuntimeId = WEBGL,
     single: float | None = None,
 ) -> Finding:
-    """The finding of one operation that errs alone on a runtime; `beside` is an element that it has right.
+    """The finding of one operation that errs alone on a runtime.
 
+    `beside` is another element, which the runtime has right, or gives as `given_beside`.
     `single` is the element that float32 gives in Python, if the noise floor is known.
     """
     reference, candidate = np.array([[expected, beside]], dtype), np.array([[given, beside]], dtype)
+    if given_beside is not None:
+        candidate[0, 1] = given_beside
     measured = measure(candidate, reference, reference, start=0, precision_bits=bits)
     floor = None
     if single is not None:

@@ -161,6 +161,13 @@ def test_a_kernel_known_to_be_inexact_there_is_told_with_what_helps_there(
     assert advice in finding.advice
 
 
+def test_one_element_that_float32_has_more_wrong_does_not_excuse_a_kernel_that_errs_more_on_the_whole(
+    source: Found,
+) -> None:
+    finding = source("SimpleRNN", (), 1.0, 0.2, given_beside=0.2, single=0.1)
+    assert "less exact than float32" in finding.summary
+
+
 @pytest.mark.parametrize(("single", "amplifies"), [(-0.9, True), (0.1, True), (0.95, False), (None, False)])
 def test_a_kernel_is_not_less_exact_than_float32_if_that_errs_as_much(
     source: Found, single: float | None, amplifies: bool
