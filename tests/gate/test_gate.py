@@ -10,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from pycheck.comparison.nearer import APART
 from pycheck.errors import UsageError
 from pycheck.gate import (
+    AUTO,
     OutputLimits,
     ToleranceOptions,
     ToleranceRule,
@@ -151,6 +153,10 @@ def test_an_error_beyond_one_hundredth_of_the_scale_never_passes(compare: Compar
     assert result.tolerance.max_abs == pytest.approx(0.01 * np.abs(reference).max())
     assert "upper bound" in result.tolerance.derivation
     assert result.drifted
+
+
+def test_python_has_two_answers_from_the_upper_bound_of_the_limits_on() -> None:
+    assert AUTO.upper_bound == APART
 
 
 @given(st.data())
